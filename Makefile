@@ -1,0 +1,68 @@
+# Every target makes what it needs: its own .venv from hashed locks, nothing installed globally.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := deploy/local
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/.installed: requirements-dev.txt pyproject.toml
+	@echo "installing the locked dependencies into $(VENV) (a minute the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: venv
+venv: $(BIN)/.installed ## Make .venv with everything that development needs
+
+.PHONY: control-plane
+control-plane: venv ## Build etcd, kube-apiserver, kube-controller-manager and kubectl (about 5 minutes, then cached)
+	@$(BIN)/python -m control_plane build
+
+.PHONY: demo
+demo: control-plane ## Watch a campaign being paused and resumed on a real Kubernetes API server (about a minute)
+	@$(BIN)/python -m demo
+
+.PHONY: playground
+playground: control-plane ## The same parts as the demo, left running until Ctrl-C
+	@$(BIN)/python -m demo --playground
+
+.PHONY: test
+test: control-plane ## Run all tests (under 10 minutes, once the control plane is built)
+	@$(BIN)/python -m pytest -v
+
+.PHONY: bench
+bench: control-plane ## Measure the cost of a poll and the time of a flip
+	@$(BIN)/python -m pytest -v -s tests/bench --override-ini testpaths=tests/bench
+
+.PHONY: lint
+lint: venv ## ruff, mypy --strict and import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: venv ## Format the code
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: generate
+generate: venv ## Print the CRDs into crds/
+	$(BIN)/campaign-throttle crds > crds/campaignthrottles.yaml
+
+.PHONY: lock
+lock: venv ## Lock the dependencies anew, with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--upgrade pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		-c requirements.txt --upgrade pyproject.toml --group dev -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove .venv and what the tools cache here (the control plane's cache is outside: see deploy/local)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

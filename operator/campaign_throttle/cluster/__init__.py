@@ -1,0 +1,1 @@
+"""The Kubernetes API, beside what kopf does: the only place that imports ``kubernetes``."""

@@ -1,0 +1,38 @@
+"""The connection to the Kubernetes API server."""
+
+import os
+from pathlib import Path
+
+from kubernetes.aio.client import ApiClient, Configuration
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+from kubernetes.aio.config.config_exception import ConfigException
+
+#: Requests to the API server that are under way at once.
+CONCURRENCY = 32
+
+
+class ClusterUnavailable(Exception):
+    """There is no cluster to connect to; the message says what was looked for."""
+
+
+async def connect() -> ApiClient:
+    """A client of the cluster that the process runs in, else of the one that the kubeconfig names.
+
+    Raises:
+        ClusterUnavailable: neither is there.
+    """
+    configuration: Configuration = type.__call__(Configuration)
+    try:
+        if "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
+            load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            await load_kube_config(  # type: ignore[no-untyped-call]
+                client_configuration=configuration, persist_config=False
+            )
+    except (ConfigException, OSError) as error:
+        where = os.environ.get("KUBECONFIG") or Path("~/.kube/config")
+        raise ClusterUnavailable(
+            f"no Kubernetes cluster: not running in a pod, and {where} can't be used ({error}): set KUBECONFIG"
+        ) from error
+    configuration.connection_pool_maxsize = CONCURRENCY
+    return ApiClient(configuration=configuration)

@@ -1,0 +1,126 @@
+"""What keeps the throttles polled: when each is due, what ends a poll early, and whether one is stuck."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import kopf
+
+from campaign_throttle.events import Event
+from campaign_throttle.observability.metrics import Metrics
+from campaign_throttle.reconcile import POLL_TIMEOUT, Reconciler
+from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Runs the polls of all throttles.
+
+    Args:
+        reconciler: does one poll.
+        metrics: told of each.
+    """
+
+    #: When told to stop, an action under way may take this long to end; anything else is cancelled at once.
+    ACTION_GRACE = timedelta(seconds=1)
+    #: After this long in seconds a poll that was told to stop has ended.
+    EXIT_TIMEOUT = 3.0
+
+    def __init__(self, reconciler: Reconciler, metrics: Metrics) -> None:
+        self._reconciler = reconciler
+        self._metrics = metrics
+        self.throttles = Throttles()
+        self.started = asyncio.Event()
+
+    @property
+    def _phase(self) -> float:
+        return self._reconciler.tenant.phase if self._reconciler.tenant else 0.0
+
+    def notice(self, type: str | None, body: Mapping[str, Any]) -> None:
+        """Take note of a watch event of an object (its type is None for one that was listed at the start)."""
+        throttle = self.throttles.of(body)
+        if type == "DELETED":
+            self.throttles.forget(body)
+            self._metrics.forget(throttle.namespace, throttle.name)
+        else:
+            throttle.notice(body)
+
+    async def poll_when_due(self, body: kopf.Body, stopped: kopf.DaemonStopped) -> None:
+        """Wait until the throttle is due or nudged, and poll it once; return early when told to stop.
+
+        Never raises but when cancelled: kopf would wait a minute before the next run.
+        """
+        throttle = self.throttles.of(body)
+        stop: asyncio.Future[Any] = asyncio.ensure_future(stopped.wait())
+        try:
+            late = await self._wait_until_due(throttle, stop)
+            if not stop.done():
+                await self._poll(throttle, body, stop, late)
+        finally:
+            stop.cancel()
+
+    async def _wait_until_due(self, throttle: Throttle, stop: "asyncio.Future[Any]") -> float | None:
+        """Wait; return how late it is then in seconds, or None if the throttle was nudged."""
+        clock = asyncio.get_running_loop().time
+        if throttle.due is None:
+            throttle.due = first_due(self._phase, clock())
+        if throttle.due > clock() and not throttle.nudged.is_set():
+            nudge = asyncio.create_task(throttle.nudged.wait())
+            try:
+                await asyncio.wait(
+                    {nudge, stop}, timeout=throttle.due - clock(), return_when=asyncio.FIRST_COMPLETED
+                )
+            finally:
+                nudge.cancel()
+        return None if throttle.nudged.is_set() else clock() - throttle.due
+
+    async def _poll(
+        self, throttle: Throttle, body: kopf.Body, stop: "asyncio.Future[Any]", late: float | None
+    ) -> None:
+        clock = asyncio.get_running_loop().time
+        throttle.nudged.clear()
+        throttle.polled = clock()
+        if late is not None:
+            self._metrics.late(late)
+        poll = asyncio.create_task(self._reconciler.poll(throttle, body, lambda event: post(body, event)))
+        try:
+            await asyncio.wait({poll, stop}, return_when=asyncio.FIRST_COMPLETED)
+            if not poll.done() and throttle.acting:
+                await asyncio.wait({poll}, timeout=self.ACTION_GRACE.total_seconds())
+        finally:
+            if not poll.done():
+                poll.cancel()
+                await asyncio.wait({poll}, timeout=self.EXIT_TIMEOUT / 3)
+        throttle.due = next_due(throttle.interval, self._phase, clock())
+        if not poll.done() or poll.cancelled():
+            return
+        if error := poll.exception():
+            logger.error("%s/%s: the poll failed by a bug", throttle.namespace, throttle.name, exc_info=error)
+            self._metrics.polled(throttle.namespace, throttle.name, "bug")
+        else:
+            self._metrics.polled(throttle.namespace, throttle.name, poll.result())
+
+    def alive(self) -> str | None:
+        """What a liveness probe should know: throttles that are not polled any more. None for nothing."""
+        stuck = self.throttles.stuck(asyncio.get_running_loop().time(), longest_poll=POLL_TIMEOUT)
+        if not stuck:
+            return None
+        names = ", ".join(f"{throttle.namespace}/{throttle.name}" for throttle in stuck[:10])
+        return f"{len(stuck)} throttles were not polled for {Throttles.PATIENCE} intervals: {names}"
+
+    def ready(self) -> str | None:
+        """What a readiness probe should know: whether the operator is still starting. None for nothing."""
+        return None if self.started.is_set() else "starting"
+
+    async def close(self) -> None:
+        """Let go of the tenant's connections."""
+        if self._reconciler.tenant is not None:
+            await self._reconciler.tenant.close()
+
+
+def post(body: kopf.Body, event: Event) -> None:
+    """Post an Event about an object; kopf sends it in the background."""
+    kopf.event(body, type=event.type, reason=event.reason, message=event.message)

@@ -1,0 +1,246 @@
+"""One poll of one throttle: read, decide, act, report."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from campaign_throttle import policy, status
+from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, StatusWriter
+from campaign_throttle.cxone.errors import CredentialsMissing, CXoneError
+from campaign_throttle.cxone.protocol import Campaign, DialingState
+from campaign_throttle.events import Event, events
+from campaign_throttle.policy import Decision, Memory, Observation
+from campaign_throttle.resources.throttle import (
+    Action,
+    CampaignState,
+    CampaignThrottleSpec,
+    CampaignThrottleStatus,
+)
+from campaign_throttle.status import Outcome
+from campaign_throttle.tenants import Tenant, shared_age
+from campaign_throttle.throttles import Stored, Throttle, wish
+
+logger = logging.getLogger(__name__)
+
+#: How long the API server may take to store an intent before a pause goes ahead without.
+INTENT_TIMEOUT = timedelta(seconds=5)
+STATUS_TIMEOUT = timedelta(seconds=10)
+#: A poll may take this long, or an interval if that is longer.
+POLL_TIMEOUT = timedelta(seconds=15)
+#: How old a count of agents may be after a change of the spec.
+AGE_AFTER_SPEC_CHANGE = timedelta(seconds=2)
+
+Post = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Polls throttles. All state of a throttle is in the :class:`Throttle` that comes in.
+
+    Args:
+        tenant: the default tenant; None where none is configured.
+        writer: writes the status.
+        minimum_interval: no throttle is polled more often.
+        heartbeat: how often the time of the last poll is written, if nothing else is.
+        now: the time of day, in UTC.
+    """
+
+    tenant: Tenant | None
+    writer: StatusWriter
+    minimum_interval: timedelta
+    heartbeat: timedelta
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def poll(self, throttle: Throttle, body: Mapping[str, Any], post: Post) -> str:
+        """Poll one throttle and report in its status.
+
+        Raises nothing that CXone or the API server cause. Safe to cancel at every await: what was announced is
+        in the status, and what isn't known is found out at the next poll.
+
+        Args:
+            throttle: its state in memory, brought up to date here.
+            body: the object as last seen.
+            post: posts an Event about the object.
+
+        Returns:
+            How it ended, for the metrics: "success", "suspended", or the reason of the failure.
+        """
+        loop = asyncio.get_running_loop()
+        throttle.observe_status(body)
+        assert throttle.reported is not None
+        previous = throttle.reported
+        memory = throttle.memory or Memory.of_status(previous)
+        generation, request = wish(body)
+        asked = throttle.handled != (generation, request)
+        first_request = request if request != previous.last_handled_reconcile_at else None
+        base = Outcome(
+            generation=generation,
+            now=self.now(),
+            decision=Decision("Invalid", memory),
+            spec=None,
+            reconcile_at=request,
+            state=previous.campaign_state or CampaignState.UNKNOWN,
+        )
+        throttle.handled = (generation, request)
+        try:
+            spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
+        except ValidationError as error:
+            throttle.interval = throttle.interval or self.minimum_interval
+            outcome = replace(base, invalid=_first_problem(error))
+            await self._report(throttle, previous, outcome, post)
+            return "InvalidSpec"
+
+        throttle.interval = interval = max(spec.interval, self.minimum_interval)
+        outcome = replace(base, spec=spec, effective_interval=interval if interval != spec.interval else None)
+        if spec.suspend:
+            decision = policy.decide(spec, memory, Observation(None, CampaignState.UNKNOWN), outcome.now)
+            await self._report(throttle, previous, replace(outcome, decision=decision), post)
+            return "suspended"
+
+        deadline = loop.time() + max(interval, POLL_TIMEOUT).total_seconds()
+        max_age = timedelta(0) if first_request else AGE_AFTER_SPEC_CHANGE if asked else shared_age(interval)
+        outcome, changed_at = await self._read(outcome, spec, max_age, deadline)
+        decision = policy.decide(spec, memory, Observation(outcome.agents, outcome.state, changed_at), outcome.now)
+        throttle.memory = decision.memory
+        outcome = replace(outcome, decision=decision)
+        if decision.action is not None:
+            throttle.acting = True
+            try:
+                outcome = await self._act(throttle, spec, outcome, decision.action, deadline)
+            finally:
+                throttle.acting = False
+        await self._report(throttle, previous, outcome, post)
+        return outcome.error.reason if outcome.error else "success"
+
+    # Read
+
+    async def _read(
+        self, outcome: Outcome, spec: CampaignThrottleSpec, max_age: timedelta, deadline: float
+    ) -> tuple[Outcome, datetime | None]:
+        """The agents and the campaign, read at the same time; and when the campaign last changed."""
+        if self.tenant is None:
+            missing = CredentialsMissing(
+                "no default tenant is configured: set CXONE_BASE_URL, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET "
+                "of the operator"
+            )
+            return replace(
+                outcome, agents_error=missing, campaign_error=missing, state=CampaignState.UNKNOWN
+            ), None
+        agents, campaign = await asyncio.gather(
+            self.tenant.available_agents(max_age=max_age, deadline=deadline),
+            self.tenant.campaign(spec.campaign_id, deadline=deadline),
+            return_exceptions=True,
+        )
+        if isinstance(agents, CXoneError):
+            outcome = replace(outcome, agents_error=agents)
+        elif isinstance(agents, BaseException):
+            raise agents
+        else:
+            outcome = replace(outcome, agents=agents)
+        if isinstance(campaign, CXoneError):
+            return replace(outcome, campaign_error=campaign, state=CampaignState.UNKNOWN), None
+        if isinstance(campaign, BaseException):
+            raise campaign
+        return _with_campaign(outcome, campaign), campaign.changed_at
+
+    # Act
+
+    async def _act(
+        self,
+        throttle: Throttle,
+        spec: CampaignThrottleSpec,
+        outcome: Outcome,
+        action: Action,
+        deadline: float,
+    ) -> Outcome:
+        """Carry out an action: announce it in the status, send it, and take note of what came of it."""
+        assert self.tenant is not None
+        throttle.memory = memory = policy.announced(outcome.decision.memory, action, outcome.now)
+        wanted = DialingState.PAUSED if action is Action.PAUSE else DialingState.RUNNING
+        error: CXoneError | None = None
+        try:
+            await self._announce(throttle, memory)
+        except ObjectGone:
+            return outcome
+        except StatusNotWritten as problem:
+            logger.warning(
+                "%s/%s: the intent to %s was not stored (%s)",
+                throttle.namespace,
+                throttle.name,
+                action.value,
+                problem,
+            )
+            if action is Action.RESUME:
+                throttle.memory = outcome.decision.memory
+                return outcome  # the safe side: the resume waits until it can be announced
+        try:
+            await self.tenant.set_state(spec.campaign_id, wanted, deadline=deadline)
+        except CXoneError as problem:
+            error = problem
+        if error is None:
+            memory = policy.accepted(memory, action, outcome.now)
+            outcome = replace(outcome, done=action, state=CampaignState(wanted.value))
+        else:
+            memory = policy.failed(memory, outcome_unknown=error.outcome_unknown)
+            outcome = replace(outcome, action_error=error)
+        throttle.memory = memory
+        return replace(outcome, decision=replace(outcome.decision, memory=memory))
+
+    async def _announce(self, throttle: Throttle, memory: Memory) -> None:
+        """Store the intent, and nothing else: ``kubectl wait`` must not return before the action."""
+        assert memory.intent is not None
+        intent = memory.intent.model_dump(mode="json", by_alias=True)
+        await self._write(throttle, {"intent": intent}, INTENT_TIMEOUT)
+
+    # Report
+
+    async def _report(
+        self, throttle: Throttle, previous: CampaignThrottleStatus, outcome: Outcome, post: Post
+    ) -> None:
+        """Write the status if it says anything new, and post the Events that the step is worth."""
+        throttle.memory = outcome.decision.memory
+        current = status.build(previous, outcome)
+        for event in events(previous, current, outcome):
+            logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
+            post(event)
+        throttle.reported = current
+        stored = throttle.stored
+        if stored is not None and not status.is_worth_writing(stored.status, current, self.heartbeat):
+            return
+        patch = status.merge_patch(stored.raw if stored else None, status.dump(current))
+        try:
+            await self._write(throttle, patch, STATUS_TIMEOUT)
+        except ObjectGone:
+            return
+        except StatusNotWritten as problem:
+            # Nothing is lost: the next poll writes what is reported then.
+            logger.warning("%s/%s: the status was not written: %s", throttle.namespace, throttle.name, problem)
+
+    async def _write(self, throttle: Throttle, patch: dict[str, Any], timeout: timedelta) -> None:
+        try:
+            written = await self.writer.patch(throttle.namespace, throttle.name, patch, timeout=timeout)
+        except BaseException:
+            throttle.stored = None  # what the server holds now is not known
+            raise
+        throttle.stored = Stored.of(written)
+
+
+def _with_campaign(outcome: Outcome, campaign: Campaign) -> Outcome:
+    return replace(
+        outcome,
+        state=CampaignState(campaign.state.value),
+        campaign_name=campaign.name,
+        campaign_word=campaign.word,
+    )
+
+
+def _first_problem(error: ValidationError) -> str:
+    """What is wrong with a spec that the API server let pass (it may be older than the CRD), in one line."""
+    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(["spec", *(str(part) for part in problem["loc"])])
+    return f"{field}: {problem['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,254 @@
+"""CampaignThrottle: what a user declares (spec) and what the operator reports (status)."""
+
+from enum import StrEnum
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from campaign_throttle.resources.fields import (
+    Duration,
+    Resource,
+    Time,
+    cel,
+    duration_field,
+    validated,
+)
+
+KIND = "CampaignThrottle"
+PLURAL = "campaignthrottles"
+SINGULAR = "campaignthrottle"
+
+AGENTS_MAXIMUM = 100_000
+CAMPAIGN_NAME_LENGTH = 256
+MESSAGE_LENGTH = 1024
+HISTORY_LENGTH = 10
+CAMPAIGN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
+
+
+class Mode(StrEnum):
+    """Whether the operator acts on the campaign or only reports what it would do."""
+
+    ENFORCE = "Enforce"
+    OBSERVE = "Observe"
+
+
+class Action(StrEnum):
+    """What can be done to a campaign."""
+
+    PAUSE = "Pause"
+    RESUME = "Resume"
+
+
+class CampaignState(StrEnum):
+    """The state of a campaign as observed, in the words of the status."""
+
+    RUNNING = "Running"
+    PAUSED = "Paused"
+    PAUSING = "Pausing"
+    OTHER = "Other"
+    UNKNOWN = "Unknown"
+
+
+class Owner(StrEnum):
+    """Who paused the campaign."""
+
+    OPERATOR = "Operator"
+    OTHER = "Other"
+
+
+class CampaignThrottleSpec(Resource):
+    """CampaignThrottleSpec declares which campaign is guarded, and at how many available agents."""
+
+    campaign_id: str = Field(
+        alias="campaignID",
+        min_length=1,
+        max_length=128,
+        pattern=CAMPAIGN_ID_PATTERN,
+        description="ID of the outbound campaign in CXone. Immutable.",
+        json_schema_extra=validated(
+            cel(
+                f"self.matches('{CAMPAIGN_ID_PATTERN}')",
+                "campaignID must start with a letter or digit and hold only letters, digits and . _ : -, "
+                "for example cmp-1",
+            ),
+            cel(
+                "self == oldSelf",
+                "campaignID is immutable: delete this CampaignThrottle and create one for the other campaign",
+            ),
+        ),
+    )
+    pause_threshold: int = Field(
+        default=5,
+        ge=1,
+        le=AGENTS_MAXIMUM,
+        strict=True,
+        description="The campaign is paused when fewer than this many agents are available.",
+    )
+    resume_threshold: int = Field(
+        default=8,
+        ge=1,
+        le=AGENTS_MAXIMUM,
+        strict=True,
+        description="The campaign is resumed when at least this many agents are available. "
+        "Greater than pauseThreshold; in between, the campaign is left as it is.",
+    )
+    interval: Duration = duration_field(
+        "interval",
+        default="30s",
+        minimum="1s",
+        maximum="1h",
+        description="How often CXone is polled. The operator never polls more often than its own floor "
+        "(5s unless configured otherwise); status.effectiveInterval shows when it polls less often.",
+    )
+    suspend: bool = Field(
+        default=False,
+        description="While true, CXone is neither polled nor acted upon; the campaign stays as it is.",
+    )
+    mode: Mode = Field(
+        default=Mode.ENFORCE,
+        description="Enforce pauses and resumes the campaign. Observe decides and reports, and never acts.",
+    )
+
+    #: CEL rules over several fields at once; the validator below is their twin in the operator.
+    rules: ClassVar[list[dict[str, Any]]] = [
+        cel(
+            "self.resumeThreshold > self.pauseThreshold",
+            "resumeThreshold must be greater than pauseThreshold",
+            message_expression="'resumeThreshold (' + string(self.resumeThreshold) + ') must be greater than "
+            "pauseThreshold (' + string(self.pauseThreshold) + '): set it to at least ' + "
+            "string(self.pauseThreshold + 1)",
+        )
+    ]
+
+    @model_validator(mode="after")
+    def _thresholds_leave_a_gap(self) -> "CampaignThrottleSpec":
+        if self.resume_threshold <= self.pause_threshold:
+            raise ValueError(
+                f"resumeThreshold ({self.resume_threshold}) must be greater than "
+                f"pauseThreshold ({self.pause_threshold})"
+            )
+        return self
+
+
+class Condition(Resource):
+    """A metav1.Condition."""
+
+    type: str = Field(max_length=316, description="Type of the condition.")
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    observed_generation: int = Field(
+        default=0, ge=0, description="The metadata.generation that the condition was set upon."
+    )
+    last_transition_time: Time = Field(description="When the status of the condition last changed.")
+    reason: str = Field(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+        description="Why, in one CamelCase word.",
+    )
+    message: str = Field(max_length=32768, description="Why, for a person.")
+
+
+class Intent(Resource):
+    """An action that was announced before its request went to CXone, and whose outcome isn't known yet."""
+
+    action: Action = Field(description="What was to be done.")
+    time: Time = Field(description="When it was announced.")
+
+
+class ManualResume(Resource):
+    """A person's resume that is being respected while agents are few."""
+
+    time: Time = Field(description="When the resume was first seen.")
+
+
+class Transition(Resource):
+    """One accepted change of the campaign by the operator."""
+
+    time: Time = Field(description="When CXone accepted the change.")
+    to: Literal["Paused", "Running"] = Field(description="The state the campaign was brought to.")
+    reason: str = Field(max_length=64, description="Why, in one CamelCase word.")
+    available_agents: int | None = Field(
+        default=None, ge=0, description="The reading on which it was decided; absent if there was none."
+    )
+
+
+class SkillStatus(Resource):
+    """One Personal Connection skill of the campaign (ACD tenants only)."""
+
+    id: int = Field(description="The skill's ID.")
+    name: str = Field(default="", max_length=CAMPAIGN_NAME_LENGTH, description="The skill's name.")
+    running: bool = Field(description="Whether the skill was running when last read.")
+    stopped_by: Owner | None = Field(
+        default=None, description="Who stopped it. Only skills that the operator stopped are started by it."
+    )
+
+
+class CampaignThrottleStatus(Resource):
+    """CampaignThrottleStatus is what the operator observed and did. Only the operator writes it."""
+
+    observed_generation: int = Field(
+        default=-1,
+        description="The metadata.generation that this status speaks of; -1 before the first poll.",
+    )
+    available_agents: int | None = Field(
+        default=None,
+        ge=0,
+        description="The last count of available agents. Kept while the count is unknown; "
+        "the condition AgentsObserved tells which it is.",
+    )
+    campaign_state: CampaignState | None = Field(
+        default=None, description="The campaign's state as last observed."
+    )
+    campaign_name: str | None = Field(
+        default=None, max_length=CAMPAIGN_NAME_LENGTH, description="The campaign's name in CXone."
+    )
+    desired_state: Literal["Running", "Paused"] | None = Field(
+        default=None, description="What the policy wants now; absent while it has no opinion."
+    )
+    paused_by: Owner | None = Field(
+        default=None, description="Who paused the campaign; absent while it isn't paused."
+    )
+    intent: Intent | None = Field(
+        default=None,
+        description="An action whose request may be on its way; absent once the outcome is known.",
+    )
+    skills: list[SkillStatus] | None = Field(
+        default=None,
+        max_length=50,
+        description="The skills that are controlled (ACD tenants only).",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]},
+    )
+    last_transition: Transition | None = Field(
+        default=None, description="The operator's last change of the campaign."
+    )
+    history: list[Transition] | None = Field(
+        default=None,
+        max_length=HISTORY_LENGTH,
+        description="The operator's last changes of the campaign, newest first.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+    consecutive_failures: int | None = Field(
+        default=None, ge=0, description="Polls that failed in a row; 0 after a good one."
+    )
+    manual_resume: ManualResume | None = Field(
+        default=None, description="Present while a person's resume is being respected."
+    )
+    effective_interval: Duration | None = Field(
+        default=None, description="How often CXone is really polled, where that differs from spec.interval."
+    )
+    last_poll_time: Time | None = Field(
+        default=None,
+        description="When CXone was last polled. Coarse: written with other changes and every few minutes.",
+    )
+    last_handled_reconcile_at: str | None = Field(
+        default=None,
+        max_length=256,
+        description="The last value of the annotation campaignthrottle.io/reconcile-requested-at "
+        "that was acted upon.",
+    )
+    conditions: list[Condition] | None = Field(
+        default=None,
+        max_length=16,
+        description="Ready, Reconciling or Stalled, AgentsObserved, CampaignSynced, Throttled, FallbackActive.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )

@@ -1,0 +1,155 @@
+"""The throttles that the operator knows: what it holds of each in memory, and when each is due."""
+
+import asyncio
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from campaign_throttle.policy import Memory
+from campaign_throttle.resources import RECONCILE_ANNOTATION
+from campaign_throttle.resources.throttle import CampaignThrottleStatus
+
+RECONCILE_VALUE_LENGTH = 256
+#: The first polls are spread over this many seconds, by tenant.
+FIRST_POLL_SPREAD = 0.5
+
+
+def first_due(phase: float, now: float) -> float:
+    """When a new throttle is polled first: within a second, whatever its interval."""
+    return now + phase * FIRST_POLL_SPREAD
+
+
+def next_due(interval: timedelta, phase: float, now: float) -> float:
+    """When the throttles of one interval and tenant are polled next, all together.
+
+    Args:
+        interval: theirs.
+        phase: where in the interval the tenant's throttles poll, as a share of it.
+        now: a time of the event loop, in seconds, like the one returned.
+    """
+    step = interval.total_seconds()
+    offset = phase * step
+    return offset + (math.floor((now - offset) / step) + 1) * step
+
+
+@dataclass
+class Throttle:
+    """One CampaignThrottle at work. Times are of the event loop, in seconds.
+
+    ``reported`` is the status that the operator stands by; ``stored`` the one that the API server is known to
+    hold (None: not known, since a write was not confirmed). They differ while the API server is away.
+    """
+
+    namespace: str
+    name: str
+    created: float
+    memory: Memory | None = None
+    reported: CampaignThrottleStatus | None = None
+    stored: "Stored | None" = None
+    due: float | None = None
+    interval: timedelta = timedelta(0)
+    polled: float | None = None
+    acting: bool = False
+    handled: tuple[int, str | None] | None = None
+    nudged: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def notice(self, body: Mapping[str, Any]) -> None:
+        """Look at an object as the watch brought it: a new spec or request makes the throttle due at once."""
+        generation, request = wish(body)
+        if self.handled is None:
+            return
+        was_generation, was_request = self.handled
+        if generation != was_generation or (request is not None and request != was_request):
+            self.nudged.set()
+
+    def observe_status(self, body: Mapping[str, Any]) -> None:
+        """Take the object's status as the one the server holds, unless our own last write is newer."""
+        # Resource versions of one object may be compared as numbers (KEP-5504).
+        if self.stored is None or resource_version(body) > self.stored.version:
+            self.stored = Stored.of(body)
+        if self.reported is None:
+            self.reported = self.stored.status
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The status that the API server holds: as it is there, and read."""
+
+    raw: dict[str, Any]
+    status: CampaignThrottleStatus
+    version: int
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "Stored":
+        """The status of an object."""
+        raw = dict(body.get("status") or {})
+        return cls(raw, read_status(raw), resource_version(body))
+
+
+def read_status(status: Mapping[str, Any]) -> CampaignThrottleStatus:
+    """The status of an object, without the fields that can't be read: what can be must not be lost with them."""
+    readable = dict(status)
+    while True:
+        try:
+            return CampaignThrottleStatus.model_validate(readable)
+        except ValidationError as error:
+            for problem in error.errors(include_input=False, include_url=False):
+                readable.pop(str(problem["loc"][0]), None)
+
+
+def resource_version(body: Mapping[str, Any]) -> int:
+    """The resource version of an object as a number; -1 where it is none."""
+    version = str(body.get("metadata", {}).get("resourceVersion", ""))
+    return int(version) if version.isdigit() else -1
+
+
+def wish(body: Mapping[str, Any]) -> tuple[int, str | None]:
+    """What asks for a poll: the generation of the spec, and the value of the reconcile annotation."""
+    metadata = body.get("metadata", {})
+    value = (metadata.get("annotations") or {}).get(RECONCILE_ANNOTATION)
+    return int(metadata.get("generation", 0)), value[:RECONCILE_VALUE_LENGTH] if value is not None else None
+
+
+class Throttles:
+    """All throttles by uid, and whether each is polled as it should be."""
+
+    #: A throttle that was not polled for this many intervals is stuck.
+    PATIENCE = 3
+
+    def __init__(self) -> None:
+        self._by_uid: dict[str, Throttle] = {}
+
+    def __iter__(self) -> Iterator[Throttle]:
+        return iter(self._by_uid.values())
+
+    def __len__(self) -> int:
+        return len(self._by_uid)
+
+    def of(self, body: Mapping[str, Any]) -> Throttle:
+        """The throttle of an object; a new one if it was not known."""
+        metadata = body["metadata"]
+        throttle = self._by_uid.get(metadata["uid"])
+        if throttle is None:
+            throttle = self._by_uid[metadata["uid"]] = Throttle(
+                namespace=metadata["namespace"],
+                name=metadata["name"],
+                created=asyncio.get_running_loop().time(),
+            )
+        return throttle
+
+    def forget(self, body: Mapping[str, Any]) -> None:
+        """The object is gone."""
+        self._by_uid.pop(body["metadata"]["uid"], None)
+
+    def stuck(self, now: float, *, longest_poll: timedelta) -> list[Throttle]:
+        """The throttles without a poll for three intervals; a poll may take ``longest_poll`` at most."""
+        return [
+            throttle
+            for throttle in self
+            if now - (throttle.created if throttle.polled is None else throttle.polled)
+            > self.PATIENCE * max(throttle.interval, longest_poll).total_seconds()
+        ]

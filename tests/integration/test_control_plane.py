@@ -1,0 +1,298 @@
+"""The control plane that the other integration tests stand on: private, complete, and gone after."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+from control_plane import (
+    EXISTING_VARIABLE,
+    BinariesError,
+    ControlPlane,
+    ExistingCluster,
+    KubectlError,
+    StartError,
+    binaries,
+    open_cluster,
+    plane,
+    processes,
+)
+
+SOURCE_ROOT = Path(binaries.__file__).resolve().parents[1]
+COMPONENTS = {"etcd", "kube-apiserver", "kube-controller-manager"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    began = time.monotonic()
+    with ControlPlane(audit=True) as started:
+        print(f"the control plane was up in {time.monotonic() - began:.1f} s")
+        yield started
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary folders are made during this test, here and in the programs that it runs."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    return folder
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """All processes of the machine that were started with a file of this folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in argument for argument in process.info["cmdline"] or [])
+        and process.pid != os.getpid()
+    ]
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def running_in_background(temporary: Path) -> Iterator[subprocess.Popen[str]]:
+    """`python -m control_plane run`, once it has said how to talk to it."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "control_plane", "run"],
+        env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            said = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
+            assert "export KUBECONFIG=" in said
+            assert len(processes_of(temporary)) == len(COMPONENTS)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_listens_on_loopback_addresses_only(running: ControlPlane) -> None:
+    listening = {
+        Path(process.exe()).name: {
+            connection.laddr.ip
+            for connection in process.net_connections()
+            if connection.status == psutil.CONN_LISTEN
+        }
+        for process in processes_of(running.folder)
+    }
+    assert listening == {
+        "etcd": {"127.0.0.1"},
+        "kube-apiserver": {"127.0.0.1"},
+        "kube-controller-manager": set(),
+    }
+
+
+def test_reports_the_version_of_go_mod(running: ControlPlane) -> None:
+    reported = json.loads(running.kubectl("version", "-o", "json").stdout)
+    assert (
+        reported["serverVersion"]["gitVersion"]
+        == reported["clientVersion"]["gitVersion"]
+        == binaries.recipe.read().kubernetes
+    )
+
+
+def test_its_certificate_passes_strict_checks_of_pythons_clients(running: ControlPlane) -> None:
+    authority = running.folder / "credentials" / "ca.crt"
+    context = ssl.create_default_context(cafile=authority)
+    context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+
+    async def get(host: str) -> int:
+        url = running.url.replace("127.0.0.1", host)
+        async with aiohttp.ClientSession() as session, session.get(url, ssl=context) as response:
+            return response.status
+
+    # Refused by the API server, so the handshake was fine.
+    assert asyncio.run(get("127.0.0.1")) == asyncio.run(get("localhost")) == 403
+
+
+def test_a_deleted_namespace_goes_away_with_its_contents(running: ControlPlane) -> None:
+    running.kubectl("create", "namespace", "short-lived")
+    running.kubectl("create", "configmap", "contents", "-n", "short-lived")
+    running.kubectl("delete", "namespace", "short-lived")  # waits for it
+    left = running.kubectl("get", "namespace", "short-lived", check=False)
+    assert "NotFound" in left.stderr
+
+
+def test_a_service_account_may_do_no_more_than_its_roles_say(running: ControlPlane) -> None:
+    running.kubectl("create", "serviceaccount", "fresh")
+    kubeconfig = str(running.kubeconfig_for("default", "fresh"))
+    as_fresh = ("--kubeconfig", kubeconfig)
+    assert running.kubectl(*as_fresh, "auth", "whoami", "-o", "name", check=False).returncode == 0
+    with pytest.raises(KubectlError, match="system:serviceaccount:default:fresh.*cannot list"):
+        running.kubectl(*as_fresh, "get", "secrets")
+
+    running.kubectl("create", "role", "reader", "--verb=list", "--resource=secrets")
+    running.kubectl(
+        "create", "rolebinding", "fresh", "--role=reader", "--serviceaccount=default:fresh"
+    )
+    running.kubectl(*as_fresh, "get", "secrets")
+
+
+def test_each_write_is_audited_once_and_no_read_is(running: ControlPlane) -> None:
+    running.kubectl("create", "configmap", "audited")
+    running.kubectl("get", "configmap", "audited")
+    running.kubectl("delete", "configmap", "audited")
+    events = [
+        (event["verb"], event["user"]["username"], event["stage"])
+        for event in running.audit_events()
+        if event["objectRef"].get("name") == "audited"
+    ]
+    assert events == [
+        ("create", "admin", "ResponseComplete"),
+        ("delete", "admin", "ResponseComplete"),
+    ]
+
+
+def test_keeps_port_and_data_over_an_outage_of_the_api_server(running: ControlPlane) -> None:
+    running.kubectl("create", "configmap", "kept", "--from-literal=a=b")
+    running.stop_api_server()
+    away = running.kubectl("get", "configmap", "kept", check=False)
+    assert "refused" in away.stderr
+    running.start_api_server()
+    kept = running.kubectl("get", "configmap", "kept", "-o", "jsonpath={.data.a}")
+    assert kept.stdout == "b"
+
+
+def test_an_existing_cluster_is_used_as_it_is(
+    running: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(EXISTING_VARIABLE, str(running.kubeconfig))
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent/production")
+    with open_cluster() as cluster:
+        assert isinstance(cluster, ExistingCluster)
+        assert cluster.url == running.url
+        kubeconfig = cluster.kubeconfig_for("default", "default")
+        whoami = cluster.kubectl("--kubeconfig", str(kubeconfig), "auth", "whoami")
+        assert "system:serviceaccount:default:default" in whoami.stdout
+    running.kubectl("get", "namespaces")
+
+
+def test_nothing_is_left_after_stop(temporary: Path) -> None:
+    control_plane = ControlPlane()
+    control_plane.start()
+    names = {Path(process.exe()).name for process in processes_of(temporary)}
+    assert names == COMPONENTS
+    control_plane.stop()
+    control_plane.stop()  # harmless
+    assert processes_of(temporary) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_of_the_callers_own_is_kept_with_its_logs(tmp_path: Path) -> None:
+    with ControlPlane(tmp_path / "own", controllers=False) as control_plane:
+        control_plane.kubectl("get", "namespaces")
+    assert processes_of(tmp_path / "own") == []
+    assert (tmp_path / "own" / "kube-apiserver.log").stat().st_size > 0
+
+
+def test_nothing_is_left_after_a_failed_start_and_the_error_has_the_log(temporary: Path) -> None:
+    with pytest.raises(StartError, match="(?s)kube-apiserver ended with 1.*--no-such-flag"):
+        ControlPlane(api_server_flags=["--no-such-flag"]).start()
+    assert processes_of(temporary) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_nothing_is_left_when_a_program_cannot_be_executed(
+    temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = binaries.ensure().folder
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    for name in ("etcd", "kubectl"):
+        (assets / name).symlink_to(real / name)
+    broken = assets / "kube-apiserver"
+    broken.write_bytes(b"\x7fELF, but not really")
+    broken.chmod(0o755)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
+    with pytest.raises(StartError, match="kube-apiserver could not be started"):
+        ControlPlane().start()
+    assert processes_of(temporary) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_names_the_program_that_kubebuilder_assets_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    with pytest.raises(BinariesError, match=f"{tmp_path}/etcd is missing"):
+        ControlPlane().start()
+
+
+def test_starts_without_a_controller_manager_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = binaries.ensure().folder
+    for name in binaries.REQUIRED:
+        (tmp_path / name).symlink_to(real / name)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    with ControlPlane() as control_plane:
+        assert not control_plane.controllers
+        control_plane.kubectl("run", "pod", "--image=none")  # no service account needed
+    assert "has no kube-controller-manager" in caplog.text
+
+
+def test_takes_other_ports_if_one_was_taken_meanwhile(
+    running: ControlPlane, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = int(running.url.rsplit(":", 1)[1])
+    answers = [[*processes.free_ports(2), taken], [taken, *processes.free_ports(2)]]
+
+    def ports(count: int) -> list[int]:
+        return answers.pop(0) if answers else processes.free_ports(count)
+
+    monkeypatch.setattr(plane, "free_ports", ports)
+    with ControlPlane(controllers=False) as control_plane:
+        assert answers == []
+        assert control_plane.url != running.url
+        assert len(list(temporary.iterdir())) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_is_left_after_run_is_interrupted(temporary: Path, number: signal.Signals) -> None:
+    with running_in_background(temporary) as process:
+        process.send_signal(number)
+        assert process.wait(timeout=30) == 0
+    assert processes_of(temporary) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_nothing_is_left_after_an_interrupt_in_the_middle_of_a_start(temporary: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "control_plane", "run"],
+        env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+    wait_until(lambda: bool(processes_of(temporary)), "a component runs")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    assert processes_of(temporary) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_nothing_is_left_when_the_owner_is_killed(temporary: Path) -> None:
+    with running_in_background(temporary) as process:
+        process.kill()
+    wait_until(lambda: processes_of(temporary) == [], "the components have ended")
+    wait_until(lambda: list(temporary.iterdir()) == [], "the folder is gone")
