@@ -56,12 +56,14 @@ format: venv ## Format the code
 generate: venv ## Print the CRDs into crds/
 	$(BIN)/campaign-throttle crds > crds/campaignthrottles.yaml
 
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --upgrade
+
 .PHONY: lock
 lock: venv ## Lock the dependencies anew, with hashes
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--upgrade pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		-c requirements.txt --upgrade pyproject.toml --group dev -o requirements-dev.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) --group build -o requirements-build.txt
+	$(COMPILE) -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
 
 .PHONY: clean
 clean: ## Remove .venv and what the tools cache here (the control plane's cache is outside: see deploy/local)

@@ -1,9 +1,10 @@
-"""The control plane that the other integration tests stand on: private, complete, and gone after."""
+"""The control plane under the other integration tests is private, complete, and gone afterwards."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
+
 from control_plane import (
     EXISTING_VARIABLE,
     BinariesError,
@@ -28,6 +30,7 @@ from control_plane import (
     open_cluster,
     plane,
     processes,
+    recipe,
 )
 
 SOURCE_ROOT = Path(binaries.__file__).resolve().parents[1]
@@ -80,8 +83,8 @@ def running_in_background(temporary: Path) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         try:
             assert process.stdout is not None
-            said = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
-            assert "export KUBECONFIG=" in said
+            said = list(itertools.takewhile("Ctrl-C stops it.\n".__ne__, process.stdout))
+            assert any("export KUBECONFIG=" in line for line in said)
             assert len(processes_of(temporary)) == len(COMPONENTS)
             yield process
         finally:
@@ -109,7 +112,7 @@ def test_reports_the_version_of_go_mod(running: ControlPlane) -> None:
     assert (
         reported["serverVersion"]["gitVersion"]
         == reported["clientVersion"]["gitVersion"]
-        == binaries.recipe.read().kubernetes
+        == recipe.read().kubernetes
     )
 
 
@@ -140,13 +143,12 @@ def test_a_service_account_may_do_no_more_than_its_roles_say(running: ControlPla
     kubeconfig = str(running.kubeconfig_for("default", "fresh"))
     as_fresh = ("--kubeconfig", kubeconfig)
     assert running.kubectl(*as_fresh, "auth", "whoami", "-o", "name", check=False).returncode == 0
-    with pytest.raises(KubectlError, match="system:serviceaccount:default:fresh.*cannot list"):
+    with pytest.raises(KubectlError, match=r"system:serviceaccount:default:fresh.*cannot list"):
         running.kubectl(*as_fresh, "get", "secrets")
 
     running.kubectl("create", "role", "reader", "--verb=list", "--resource=secrets")
-    running.kubectl(
-        "create", "rolebinding", "fresh", "--role=reader", "--serviceaccount=default:fresh"
-    )
+    subject = "--serviceaccount=default:fresh"
+    running.kubectl("create", "rolebinding", "fresh", "--role=reader", subject)
     running.kubectl(*as_fresh, "get", "secrets")
 
 
@@ -176,7 +178,8 @@ def test_keeps_port_and_data_over_an_outage_of_the_api_server(running: ControlPl
 
 
 def test_an_existing_cluster_is_used_as_it_is(
-    running: ControlPlane, monkeypatch: pytest.MonkeyPatch
+    running: ControlPlane,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv(EXISTING_VARIABLE, str(running.kubeconfig))
     monkeypatch.setenv("KUBECONFIG", "/nonexistent/production")
@@ -208,7 +211,7 @@ def test_a_folder_of_the_callers_own_is_kept_with_its_logs(tmp_path: Path) -> No
 
 
 def test_nothing_is_left_after_a_failed_start_and_the_error_has_the_log(temporary: Path) -> None:
-    with pytest.raises(StartError, match="(?s)kube-apiserver ended with 1.*--no-such-flag"):
+    with pytest.raises(StartError, match=r"(?s)kube-apiserver ended with 1.*--no-such-flag"):
         ControlPlane(api_server_flags=["--no-such-flag"]).start()
     assert processes_of(temporary) == []
     assert list(temporary.iterdir()) == []
@@ -233,7 +236,8 @@ def test_nothing_is_left_when_a_program_cannot_be_executed(
 
 
 def test_names_the_program_that_kubebuilder_assets_lacks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     with pytest.raises(BinariesError, match=f"{tmp_path}/etcd is missing"):
@@ -254,7 +258,7 @@ def test_starts_without_a_controller_manager_and_says_so(
 
 
 def test_takes_other_ports_if_one_was_taken_meanwhile(
-    running: ControlPlane, temporary: Path, monkeypatch: pytest.MonkeyPatch
+    running: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = int(running.url.rsplit(":", 1)[1])
     answers = [[*processes.free_ports(2), taken], [taken, *processes.free_ports(2)]]
@@ -263,10 +267,10 @@ def test_takes_other_ports_if_one_was_taken_meanwhile(
         return answers.pop(0) if answers else processes.free_ports(count)
 
     monkeypatch.setattr(plane, "free_ports", ports)
-    with ControlPlane(controllers=False) as control_plane:
+    with ControlPlane(tmp_path / "own", controllers=False) as control_plane:
         assert answers == []
         assert control_plane.url != running.url
-        assert len(list(temporary.iterdir())) == 1
+        control_plane.kubectl("get", "namespaces")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -218,7 +218,11 @@ async def _repeated(attempt: Callable[[], Awaitable[T]], deadline: float) -> T:
         stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(max(remaining, 0)),
         reraise=True,
     )
-    return await retrying(attempt)
+
+    async def once() -> T:  # tenacity awaits only what it knows to be a coroutine function
+        return await attempt()
+
+    return await retrying(once)
 
 
 def _checked(answer: Answer, operation: Operation) -> Answer:

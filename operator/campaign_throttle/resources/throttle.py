@@ -113,10 +113,8 @@ class CampaignThrottleSpec(Resource):
     rules: ClassVar[list[dict[str, Any]]] = [
         cel(
             "self.resumeThreshold > self.pauseThreshold",
-            "resumeThreshold must be greater than pauseThreshold",
-            message_expression="'resumeThreshold (' + string(self.resumeThreshold) + ') must be greater than "
-            "pauseThreshold (' + string(self.pauseThreshold) + '): set it to at least ' + "
-            "string(self.pauseThreshold + 1)",
+            "resumeThreshold must be greater than pauseThreshold: raise resumeThreshold (8 if not set) "
+            "or lower pauseThreshold (5 if not set)",
         )
     ]
 
