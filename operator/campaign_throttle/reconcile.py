@@ -80,7 +80,8 @@ class Reconciler:
         first_request = request if request != previous.last_handled_reconcile_at else None
         base = Outcome(
             generation=generation,
-            now=self.now(),
+            # In whole seconds, as Kubernetes keeps them: a status read back must equal the one written.
+            now=self.now().replace(microsecond=0),
             decision=Decision("Invalid", memory),
             spec=None,
             reconcile_at=request,

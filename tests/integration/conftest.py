@@ -52,6 +52,7 @@ def namespace(plane: ControlPlane) -> Iterator[Namespace]:
             *("patch", "campaignthrottle", item["metadata"]["name"], "-n", name),
             *("--type=merge", "-p", '{"metadata":{"finalizers":null}}'),
         )
+    plane.kubectl("delete", "campaignthrottles", "--all", "-n", name)
     plane.kubectl("delete", "namespace", name, "--wait=false")
 
 

@@ -29,6 +29,7 @@ class Process:
 
     def __init__(self, *module: str, log: Path, environment: Mapping[str, str] | None = None) -> None:
         self.log = log
+        self._log_begins = log.stat().st_size if log.exists() else 0
         kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -69,7 +70,7 @@ class Process:
 
     def text(self) -> str:
         """Its log so far."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        return self.log.read_bytes()[self._log_begins :].decode(errors="replace")
 
     def stop(self) -> int:
         """SIGTERM, and SIGKILL if that is not enough. Returns the exit code (negative: the signal)."""

@@ -1,6 +1,7 @@
 """The simulated CXone tenant as a process, and its control API."""
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,8 +35,11 @@ class Simulator(Process):
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            text = answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(f"{method} /_sim/{path}: {error.code} {error.read().decode()}") from None
         return json.loads(text) if text else None
 
     def set_agents(self, **counts: int) -> None:

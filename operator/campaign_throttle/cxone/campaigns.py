@@ -32,6 +32,7 @@ class CampaignsDialect:
         self._session = session
         self._page_size = PAGE_SIZE
         self._probed_with: Token | None = None
+        self._probed_length = 0
 
     async def count_agents(self, states: frozenset[str], deadline: float) -> int:
         """The number of different agents in one of the states; see the Protocol."""
@@ -82,21 +83,24 @@ class CampaignsDialect:
                 params={"state": state, "limit": PAGE_SIZE, "offset": offset},
             )
             rows = read_agents(answer)
+            if probing:
+                self._probed_with, self._probed_length = self._session.tokens.current, offset
+                self._page_size, probing = offset if rows else self._page_size, False
             if not rows:
                 return counted
-            if probing:
-                self._page_size, probing = offset, False
+            last = len(rows) < self._page_size
             new = {agent for agent, _ in rows} - seen
-            if not new:
+            if not new and not last:
                 raise InvalidResponse("CXone repeats a page of agents whatever the offset: the count is unknown")
             seen |= new
             counted.update(agent for agent, found in rows if found == state)
-            if len(rows) < self._page_size:
-                if offset or self._probed_with is self._session.tokens.current:
+            if last:
+                probed = self._probed_with is self._session.tokens.current and len(rows) <= self._probed_length
+                if offset or probed:
                     return counted
                 # A short first page is the last one, or the server caps its pages: the next offset tells.
-                # That costs a request, so it is asked once per token.
-                self._probed_with, probing = self._session.tokens.current, True
+                # That costs a request, so it is asked once per token, and again when a page was never that long.
+                probing = True
             self._page_size = max(self._page_size, min(len(rows), PAGE_SIZE))
             offset += len(rows)
         raise InvalidResponse(f"CXone has more than {PAGES_MAXIMUM} pages of agents: the count is unknown")

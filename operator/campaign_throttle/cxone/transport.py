@@ -5,6 +5,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -80,6 +81,7 @@ class Transport:
         session._retry_connection = False
         return httpx.AsyncClient(
             transport=AiohttpTransport(client=session),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             follow_redirects=False,
             trust_env=False,
             # Compressed answers would make the limit on bodies meaningless.
@@ -133,12 +135,12 @@ class Transport:
             raise CXoneUnreachable(
                 f"the connection for the {operation} request failed ({_kind(error)}): "
                 "check that CXone is up and reachable"
-            ) from error
+            ) from None  # like below: the text of a cause may quote what CXone sent
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ValueError) as error:
             code = "invalid"
             raise InvalidResponse(
                 f"the answer to the {operation} request is not proper HTTP ({type(error).__name__})"
-            ) from error
+            ) from None
         finally:
             self._observe(operation, method, code, loop.time() - started)
         return answer

@@ -19,9 +19,16 @@ PLURAL = "campaignthrottles"
 SINGULAR = "campaignthrottle"
 
 AGENTS_MAXIMUM = 100_000
+#: Of what is counted or numbered by others: an int32, as in Kubernetes' and CXone's own APIs.
+COUNT_MAXIMUM = 2**31 - 1
+#: The greatest integer that every JSON reader takes exactly.
+GENERATION_MAXIMUM = 2**53 - 1
 CAMPAIGN_NAME_LENGTH = 256
 MESSAGE_LENGTH = 1024
 HISTORY_LENGTH = 10
+CONDITION_TYPE_PATTERN = (  # metav1.Condition's
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+)
 CAMPAIGN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
 
 
@@ -102,6 +109,7 @@ class CampaignThrottleSpec(Resource):
     )
     suspend: bool = Field(
         default=False,
+        strict=True,
         description="While true, CXone is neither polled nor acted upon; the campaign stays as it is.",
     )
     mode: Mode = Field(
@@ -131,10 +139,13 @@ class CampaignThrottleSpec(Resource):
 class Condition(Resource):
     """A metav1.Condition."""
 
-    type: str = Field(max_length=316, description="Type of the condition.")
+    type: str = Field(max_length=316, pattern=CONDITION_TYPE_PATTERN, description="Type of the condition.")
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     observed_generation: int = Field(
-        default=0, ge=0, description="The metadata.generation that the condition was set upon."
+        default=0,
+        ge=0,
+        le=GENERATION_MAXIMUM,
+        description="The metadata.generation that the condition was set upon.",
     )
     last_transition_time: Time = Field(description="When the status of the condition last changed.")
     reason: str = Field(
@@ -166,14 +177,17 @@ class Transition(Resource):
     to: Literal["Paused", "Running"] = Field(description="The state the campaign was brought to.")
     reason: str = Field(max_length=64, description="Why, in one CamelCase word.")
     available_agents: int | None = Field(
-        default=None, ge=0, description="The reading on which it was decided; absent if there was none."
+        default=None,
+        ge=0,
+        le=COUNT_MAXIMUM,
+        description="The reading on which it was decided; absent if there was none.",
     )
 
 
 class SkillStatus(Resource):
     """One Personal Connection skill of the campaign (ACD tenants only)."""
 
-    id: int = Field(description="The skill's ID.")
+    id: int = Field(ge=0, le=COUNT_MAXIMUM, description="The skill's ID.")
     name: str = Field(default="", max_length=CAMPAIGN_NAME_LENGTH, description="The skill's name.")
     running: bool = Field(description="Whether the skill was running when last read.")
     stopped_by: Owner | None = Field(
@@ -186,11 +200,14 @@ class CampaignThrottleStatus(Resource):
 
     observed_generation: int = Field(
         default=-1,
+        ge=-1,
+        le=GENERATION_MAXIMUM,
         description="The metadata.generation that this status speaks of; -1 before the first poll.",
     )
     available_agents: int | None = Field(
         default=None,
         ge=0,
+        le=COUNT_MAXIMUM,
         description="The last count of available agents. Kept while the count is unknown; "
         "the condition AgentsObserved tells which it is.",
     )
@@ -226,7 +243,10 @@ class CampaignThrottleStatus(Resource):
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
     consecutive_failures: int | None = Field(
-        default=None, ge=0, description="Polls that failed in a row; 0 after a good one."
+        default=None,
+        ge=0,
+        le=COUNT_MAXIMUM,
+        description="Polls that failed in a row; 0 after a good one.",
     )
     manual_resume: ManualResume | None = Field(
         default=None, description="Present while a person's resume is being respected."
