@@ -177,6 +177,8 @@ def _identifier(value: Any) -> str | None:
 
 def _printable(text: str, length: int) -> str:
     """The text without control characters (line breaks, terminal sequences), cut."""
+    if len(text) <= length and text.isprintable():
+        return text
     return "".join(character for character in text[: 4 * length] if character.isprintable())[:length]
 
 

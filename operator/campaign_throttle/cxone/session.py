@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from tenacity import (
     AsyncRetrying,
@@ -31,6 +32,9 @@ from campaign_throttle.cxone.transport import Answer, Transport
 READ_TIMEOUT, WRITE_TIMEOUT, TOKEN_TIMEOUT = 15.0, 10.0, 10.0
 #: A read is tried this often, with 1, 2 and 4 seconds (and a quarter of jitter) in between.
 ATTEMPTS = 4
+
+_IF_TRANSIENT = retry_if_exception(lambda error: isinstance(error, CXoneError) and error.transient)
+_BACKOFF = wait_exponential(multiplier=1, max=4) + wait_random(0, 0.25)
 
 T = TypeVar("T")
 
@@ -88,11 +92,8 @@ class Session:
 
         Returns an answer of status 200 or 404. Raises a CXoneError for any other.
         """
-        return await _repeated(
-            lambda: self._authorised(
-                operation, "GET", path, self._timeout or READ_TIMEOUT, deadline, params=params
-            ),
-            deadline,
+        return await self._authorised(
+            operation, "GET", path, self._timeout or READ_TIMEOUT, deadline, params=params
         )
 
     async def write(
@@ -123,8 +124,9 @@ class Session:
         json_body: Mapping[str, str] | None = None,
     ) -> Answer:
         for _ in range(2):
-            token = await self._token(deadline)
-            answer = await self._gated(
+            token = await self._token(deadline)  # has retries of its own, so that the two don't multiply
+            attempt = partial(
+                self._attempt,
                 operation,
                 method,
                 path,
@@ -134,13 +136,18 @@ class Session:
                 params=params,
                 json_body=json_body,
             )
+            answer = await (_repeated(attempt, deadline) if method == "GET" else attempt())
             if answer.status != 401:
-                return _checked(answer, operation)
+                return answer
             self.tokens.drop(token)
         raise CredentialsRejected(
             f"CXone refused a fresh token at the {operation.name} request (401): "
             "check that the client may use this API"
         )
+
+    async def _attempt(self, operation: Operation, method: str, path: str, **request: Any) -> Answer:
+        answer = await self._gated(operation, method, path, **request)
+        return answer if answer.status == 401 else _checked(answer, operation)
 
     async def _token(self, deadline: float) -> Token:
         try:
@@ -213,8 +220,8 @@ async def _repeated(attempt: Callable[[], Awaitable[T]], deadline: float) -> T:
     """The outcome of an attempt; of a further one after a passing fault, as far as the deadline allows."""
     remaining = deadline - asyncio.get_running_loop().time()
     retrying = AsyncRetrying(
-        retry=retry_if_exception(lambda error: isinstance(error, CXoneError) and error.transient),
-        wait=wait_exponential(multiplier=1, max=4) + wait_random(0, 0.25),
+        retry=_IF_TRANSIENT,
+        wait=_BACKOFF,
         stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(max(remaining, 0)),
         reraise=True,
     )

@@ -5,7 +5,6 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import aiohttp
@@ -19,6 +18,9 @@ BODY_MAXIMUM = 4 * 1024 * 1024
 CONCURRENCY = 16
 #: Connections outlive an interval of the default length, so that a poll costs no TLS handshake.
 KEEPALIVE = 75.0
+
+#: Compressed answers would make the limit on bodies meaningless.
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "campaign-throttle"}
 
 #: Told of each request that ended: operation, method, status code (or "timeout", "error", "cancelled"), seconds.
 RequestObserver = Callable[[str, str, str, float], None]
@@ -67,9 +69,9 @@ class Transport:
         self._base_url = base_url.rstrip("/")
         self._observe = observe
         self._places = asyncio.Semaphore(CONCURRENCY)
-        self._client: httpx.AsyncClient | None = None
+        self._transport: AiohttpTransport | None = None
 
-    def _open(self) -> httpx.AsyncClient:
+    def _open(self) -> AiohttpTransport:
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         session = aiohttp.ClientSession(
@@ -79,18 +81,8 @@ class Transport:
         # aiohttp repeats a request by itself if a kept connection turns out dead. A PUT must be read back before
         # it is repeated, and there is no public switch; a test counts the requests.
         session._retry_connection = False
-        return httpx.AsyncClient(
-            transport=AiohttpTransport(client=session),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            follow_redirects=False,
-            trust_env=False,
-            # Compressed answers would make the limit on bodies meaningless.
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": "campaign-throttle",
-            },
-        )
+        # Without httpx's client around it: that adds redirects, cookies, proxies and half of the cost of a poll.
+        return AiohttpTransport(client=session)
 
     async def send(
         self,
@@ -156,17 +148,18 @@ class Transport:
         form: Mapping[str, str] | None,
         json_body: Mapping[str, str] | None,
     ) -> Answer:
-        if self._client is None:
-            self._client = self._open()
-        async with self._client.stream(
+        if self._transport is None:
+            self._transport = self._open()
+        request = httpx.Request(
             method,
             self._base_url + path,
-            headers=headers,
+            headers=_HEADERS | dict(headers or {}),
             params=params,
             data=form,
             json=json_body,
-            timeout=None,  # the whole call has a limit, which silence alone would not have
-        ) as response:
+        )
+        response = await self._transport.handle_async_request(request)
+        try:
             if response.is_redirect:
                 raise InvalidResponse(
                     f"the {operation} request was redirected, and redirects are not followed: "
@@ -184,12 +177,14 @@ class Transport:
                         f"the answer to the {operation} request is longer than {BODY_MAXIMUM // 1024**2} MiB"
                     )
             return Answer(operation, response.status_code, response.headers, bytes(body))
+        finally:
+            await response.aclose()
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
 
 
 def _kind(error: BaseException) -> str:
