@@ -1,0 +1,5 @@
+"""``python -m cxone_simulator``."""
+
+from cxone_simulator.cli import simulator
+
+simulator()
