@@ -14,16 +14,19 @@ from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, Sta
 from campaign_throttle.cxone.errors import CredentialsMissing, CXoneError
 from campaign_throttle.cxone.protocol import Campaign, DialingState
 from campaign_throttle.events import Event, events
+from campaign_throttle.outcome import Outcome, Refusal
 from campaign_throttle.policy import Decision, Memory, Observation
+from campaign_throttle.resources.behaviour import DeletionPolicy
 from campaign_throttle.resources.throttle import (
     Action,
     CampaignState,
     CampaignThrottleSpec,
     CampaignThrottleStatus,
+    Mode,
+    Owner,
 )
-from campaign_throttle.status import Outcome
 from campaign_throttle.tenants import Tenant, shared_age
-from campaign_throttle.throttles import Stored, Throttle, wish
+from campaign_throttle.throttles import Claim, Stored, Throttle, wish
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +35,9 @@ INTENT_TIMEOUT = timedelta(seconds=5)
 STATUS_TIMEOUT = timedelta(seconds=10)
 #: A poll may take this long, or an interval if that is longer.
 POLL_TIMEOUT = timedelta(seconds=15)
+#: A deleted throttle's campaign is resumed within this time, or not at all. Below the 10 s of the contract, so
+#: that a whole namespace is gone within them.
+RELEASE_TIMEOUT = timedelta(seconds=8)
 #: How old a count of agents may be after a change of the spec.
 AGE_AFTER_SPEC_CHANGE = timedelta(seconds=2)
 
@@ -56,7 +62,7 @@ class Reconciler:
     heartbeat: timedelta
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    async def poll(self, throttle: Throttle, body: Mapping[str, Any], post: Post) -> str:
+    async def poll(self, throttle: Throttle, body: Mapping[str, Any], rival: Claim | None, post: Post) -> str:
         """Poll one throttle and report in its status.
 
         Raises nothing that CXone or the API server cause. Safe to cancel at every await: what was announced is
@@ -65,6 +71,7 @@ class Reconciler:
         Args:
             throttle: its state in memory, brought up to date here.
             body: the object as last seen.
+            rival: the claim that controls the same campaign; None if this throttle's does.
             post: posts an Event about the object.
 
         Returns:
@@ -74,7 +81,7 @@ class Reconciler:
         throttle.observe_status(body)
         assert throttle.reported is not None
         previous = throttle.reported
-        memory = throttle.memory or Memory.of_status(previous)
+        memory = throttle.recall()
         generation, request = wish(body)
         asked = throttle.handled != (generation, request)
         first_request = request if request != previous.last_handled_reconcile_at else None
@@ -92,12 +99,16 @@ class Reconciler:
             spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
         except ValidationError as error:
             throttle.interval = throttle.interval or self.minimum_interval
-            outcome = replace(base, invalid=_first_problem(error))
-            await self._report(throttle, previous, outcome, post)
-            return "InvalidSpec"
+            refusal = Refusal("InvalidSpec", _first_problem(error))
+            await self._report(throttle, previous, replace(base, refusal=refusal), post)
+            return refusal.reason
 
         throttle.interval = interval = max(spec.interval, self.minimum_interval)
         outcome = replace(base, spec=spec, effective_interval=interval if interval != spec.interval else None)
+        if rival is not None:
+            refusal = Refusal("CampaignConflict", _conflict(throttle, spec, rival))
+            await self._report(throttle, previous, replace(outcome, refusal=refusal), post)
+            return refusal.reason
         if spec.suspend:
             decision = policy.decide(spec, memory, Observation(None, CampaignState.UNKNOWN), outcome.now)
             await self._report(throttle, previous, replace(outcome, decision=decision), post)
@@ -133,7 +144,9 @@ class Reconciler:
                 outcome, agents_error=missing, campaign_error=missing, state=CampaignState.UNKNOWN
             ), None
         agents, campaign = await asyncio.gather(
-            self.tenant.available_agents(max_age=max_age, deadline=deadline),
+            self.tenant.available_agents(
+                frozenset(state.value for state in spec.agents.states), max_age=max_age, deadline=deadline
+            ),
             self.tenant.campaign(spec.campaign_id, deadline=deadline),
             return_exceptions=True,
         )
@@ -198,6 +211,52 @@ class Reconciler:
         intent = memory.intent.model_dump(mode="json", by_alias=True)
         await self._write(throttle, {"intent": intent}, INTENT_TIMEOUT)
 
+    # Release
+
+    async def release(self, throttle: Throttle, body: Mapping[str, Any], post: Post) -> None:
+        """A throttle is being deleted: resume the campaign if it wants that and owns its pause.
+
+        Takes at most RELEASE_TIMEOUT; what can't be done by then is given up, and said.
+        """
+        throttle.observe_status(body)
+        memory = throttle.recall()
+        try:
+            spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
+        except ValidationError:
+            return
+        if spec.deletion_policy is not DeletionPolicy.RESUME or memory.paused_by is not Owner.OPERATOR:
+            return
+        campaign = f"campaign {spec.campaign_id}"
+        if spec.suspend or spec.mode is not Mode.ENFORCE:
+            problem: str | None = "its throttle was suspended or only observing"
+        else:
+            problem = await self._resumed(spec)
+        if problem is None:
+            throttle.memory = policy.accepted(memory, Action.RESUME, self.now())
+            event = Event("Normal", "CampaignResumed", f"{campaign}: Paused → Running: its throttle is deleted")
+        else:
+            event = Event(
+                "Warning",
+                "ResumeAbandoned",
+                f"{campaign} stays paused, though its throttle is deleted with deletionPolicy Resume: {problem}; "
+                "resume it in CXone",
+            )
+        logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
+        post(event)
+
+    async def _resumed(self, spec: CampaignThrottleSpec) -> str | None:
+        """Resume a campaign that is still paused; why that failed, None if it didn't."""
+        if self.tenant is None:
+            return "no default tenant is configured"
+        deadline = asyncio.get_running_loop().time() + RELEASE_TIMEOUT.total_seconds()
+        try:
+            campaign = await self.tenant.campaign(spec.campaign_id, deadline=deadline)
+            if campaign.state is DialingState.PAUSED:
+                await self.tenant.set_state(spec.campaign_id, DialingState.RUNNING, deadline=deadline)
+        except CXoneError as error:
+            return f"{error.reason}: {error}"
+        return None
+
     # Report
 
     async def _report(
@@ -211,7 +270,9 @@ class Reconciler:
             post(event)
         throttle.reported = current
         stored = throttle.stored
-        if stored is not None and not status.is_worth_writing(stored.status, current, self.heartbeat):
+        if stored is not None and not status.is_worth_writing(
+            stored.status, current, self.heartbeat, outcome.failure_threshold
+        ):
             return
         patch = status.merge_patch(stored.raw if stored else None, status.dump(current))
         try:
@@ -237,6 +298,18 @@ def _with_campaign(outcome: Outcome, campaign: Campaign) -> Outcome:
         state=CampaignState(campaign.state.value),
         campaign_name=campaign.name,
         campaign_word=campaign.word,
+    )
+
+
+def _conflict(throttle: Throttle, spec: CampaignThrottleSpec, rival: Claim) -> str:
+    """Who controls the campaign; a name only of the same namespace, since others may not be for these eyes."""
+    other = (
+        f"CampaignThrottle {rival.name}" if rival.namespace == throttle.namespace else "an older CampaignThrottle"
+    )
+    where = "" if rival.namespace == throttle.namespace else " of another namespace"
+    return (
+        f"campaign {spec.campaign_id} is controlled by {other}{where}: delete one of the two; "
+        "this one takes over when the other is gone, suspended or set to Observe"
     )
 
 
