@@ -10,7 +10,8 @@ import kopf
 
 from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
-from campaign_throttle.reconcile import POLL_TIMEOUT, RELEASE_TIMEOUT, Reconciler
+from campaign_throttle.reconcile import ACTION_TIMEOUT, POLL_TIMEOUT, RELEASE_TIMEOUT, Reconciler
+from campaign_throttle.resources import FINALIZER
 from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due
 
 logger = logging.getLogger(__name__)
@@ -48,25 +49,35 @@ class Engine:
         throttle = self.throttles.of(body)
         if throttle is None:
             return
+        metadata = body["metadata"]
         if type == "DELETED":
             self.throttles.forget(body)
-            self._metrics.forget(throttle.namespace, throttle.name)
-        elif body["metadata"].get("deletionTimestamp") and not throttle.leaving:
-            throttle.leaving = True
             await self._end_poll(throttle)
-            if self.throttles.heir(throttle) is None:
+            self._metrics.forget(throttle.namespace, throttle.name)
+        elif metadata.get("deletionTimestamp") and not throttle.leaving:
+            throttle.leaving = True
+            throttle.nudged.set()
+            await self._end_poll(throttle)
+            # Without our finalizer it waits for somebody else's, and was released before.
+            if FINALIZER in metadata.get("finalizers", ()) and self.throttles.heir(throttle) is None:
                 await self._reconciler.release(throttle, body, lambda event: post(body, event))
 
     async def poll_when_due(self, body: kopf.Body, stopped: kopf.DaemonStopped) -> None:
         """Wait until the throttle is due or nudged, and poll it once; return early when told to stop.
 
-        Never raises but when cancelled: kopf would wait a minute before the next run.
+        Raises:
+            asyncio.CancelledError: the object is gone. kopf doesn't stop the timer of one that had no finalizer yet,
+                and has no other way to end a timer from within. Anything else would make kopf wait for a minute.
         """
         throttle = self.throttles.of(body)
+        if throttle is None:
+            raise asyncio.CancelledError
         stop: asyncio.Future[Any] = asyncio.ensure_future(stopped.wait())
         try:
-            late = None if throttle is None else await self._wait_until_due(throttle, stop)
-            if throttle is None or throttle.leaving:
+            late = await self._wait_until_due(throttle, stop)
+            if throttle.gone:
+                raise asyncio.CancelledError
+            if throttle.leaving:
                 await stop
             elif not stop.done():
                 await self._poll(throttle, body, stop, late)
@@ -107,8 +118,9 @@ class Engine:
             await asyncio.wait({poll, stop}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await self._end_poll(throttle)
+            throttle.acting = False
         throttle.due = next_due(throttle.interval, self._phase, clock())
-        if not poll.done() or poll.cancelled():
+        if not poll.done() or poll.cancelled() or throttle.gone:
             return
         if error := poll.exception():
             logger.error("%s/%s: the poll failed by a bug", throttle.namespace, throttle.name, exc_info=error)
@@ -128,7 +140,7 @@ class Engine:
 
     def alive(self) -> str | None:
         """What a liveness probe should know: throttles that are not polled any more. None for nothing."""
-        stuck = self.throttles.stuck(asyncio.get_running_loop().time(), longest_poll=POLL_TIMEOUT)
+        stuck = self.throttles.stuck(asyncio.get_running_loop().time(), longest_poll=POLL_TIMEOUT + ACTION_TIMEOUT)
         if not stuck:
             return None
         names = ", ".join(f"{throttle.namespace}/{throttle.name}" for throttle in stuck[:10])

@@ -44,15 +44,16 @@ def _actions(
         return
     campaign = f"campaign {spec.campaign_id}"
     seen = "an unknown number of agents" if outcome.agents is None else f"{outcome.agents} agents"
-    if current.last_transition is not None and current.last_transition != previous.last_transition:
-        yield _transition(campaign, seen, current.last_transition, outcome)
-        if _flapping(current, outcome.effective_interval or spec.interval):
-            yield Event(
-                "Warning",
-                "Flapping",
-                f"{campaign} changed {FLAPPING_TRANSITIONS} times in {FLAPPING_INTERVALS} intervals: raise the "
-                "distance of the thresholds, stabilization, minimumRunning or minimumPaused",
-            )
+    made = [step for step in current.history or () if step not in (previous.history or ())]
+    for transition in reversed(made):
+        yield _transition(campaign, seen, transition, outcome)
+    if made and _flapping(current, outcome.effective_interval or spec.interval):
+        yield Event(
+            "Warning",
+            "Flapping",
+            f"{campaign} changed {FLAPPING_TRANSITIONS} times in {FLAPPING_INTERVALS} intervals: raise the "
+            "distance of the thresholds, stabilization, minimumRunning or minimumPaused",
+        )
     if decision.override is Action.PAUSE:
         yield Event(
             "Normal",

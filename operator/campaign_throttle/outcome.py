@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.policy import Decision
 from campaign_throttle.resources.behaviour import Fallback
-from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec
+from campaign_throttle.resources.throttle import CampaignState, CampaignThrottleSpec, Intent
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Refusal:
 class Outcome:
     """Everything that is known after one poll of a throttle.
 
-    ``agents`` and ``campaign`` tell of what was read or why not; ``done`` is an action that CXone accepted,
-    ``action_error`` why one failed. ``refusal`` says why nothing was polled at all. ``spec`` is None where it could
+    ``agents`` and ``campaign`` tell of what was read or why not; ``done`` is an action and when CXone accepted
+    it, ``action_error`` why one failed. ``refusal`` says why nothing was polled at all. ``spec`` is None where it could
     not be read.
     """
 
@@ -35,7 +35,7 @@ class Outcome:
     agents: int | None = None
     agents_error: CXoneError | None = None
     campaign_error: CXoneError | None = None
-    done: Action | None = None
+    done: Intent | None = None
     action_error: CXoneError | None = None
     refusal: Refusal | None = None
     state: CampaignState = CampaignState.UNKNOWN

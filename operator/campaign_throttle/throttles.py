@@ -52,15 +52,18 @@ class Throttle:
 
     namespace: str
     name: str
+    uid: str
     created: float
     memory: Memory | None = None
     reported: CampaignThrottleStatus | None = None
     stored: "Stored | None" = None
+    version: int = -1
     due: float | None = None
-    interval: timedelta = timedelta(0)
+    interval: timedelta = timedelta(seconds=5)
     polled: float | None = None
     acting: bool = False
     leaving: bool = False
+    gone: bool = False
     claim: "Claim | None" = None
     poll: "asyncio.Task[str] | None" = None
     handled: tuple[int, str | None] | None = None
@@ -94,11 +97,12 @@ class Throttle:
 
     def observe_status(self, body: Mapping[str, Any]) -> None:
         """Take the object's status as the one the server holds, unless our own last write is newer."""
-        # Resource versions of one object may be compared as numbers (KEP-5504).
-        if self.stored is None or resource_version(body) > self.stored.version:
+        # Resource versions of one object may be compared as numbers (KEP-5504). After a write that was not confirmed
+        # only a newer object tells what the server holds.
+        if resource_version(body) > (self.stored.version if self.stored else self.version):
             self.stored = Stored.of(body)
         if self.reported is None:
-            self.reported = self.stored.status
+            self.reported = Stored.of(body).status
 
 
 @dataclass(frozen=True)
@@ -195,6 +199,7 @@ class Throttles:
             throttle = self._by_uid[metadata["uid"]] = Throttle(
                 namespace=metadata["namespace"],
                 name=metadata["name"],
+                uid=metadata["uid"],
                 created=asyncio.get_running_loop().time(),
             )
         claim = Claim.of(body)
@@ -215,6 +220,8 @@ class Throttles:
         throttle = self._by_uid.pop(body["metadata"]["uid"], None)
         if throttle is None or throttle.claim is None:
             return
+        throttle.gone = True
+        throttle.nudged.set()
         siblings = self._by_campaign.get(throttle.claim.campaign, {})
         siblings.pop(throttle.claim.uid, None)
         if not siblings:
@@ -248,6 +255,7 @@ class Throttles:
         return [
             throttle
             for throttle in self
-            if now - (throttle.created if throttle.polled is None else throttle.polled)
+            if not throttle.leaving
+            and now - (throttle.created if throttle.polled is None else throttle.polled)
             > self.PATIENCE * max(throttle.interval, longest_poll).total_seconds()
         ]

@@ -28,6 +28,7 @@ from campaign_throttle.resources.throttle import (
     CampaignState,
     CampaignThrottleSpec,
     CampaignThrottleStatus,
+    Intent,
     Mode,
     Owner,
 )
@@ -153,7 +154,7 @@ class World:
                 spec=self.spec,
                 agents=agents,
                 state=self.state,
-                done=decision.action if fate == "ok" else None,
+                done=Intent(action=decision.action, time=self.clock) if decision.action and fate == "ok" else None,
             ),
         )
 

@@ -54,12 +54,14 @@ def decide(spec: CampaignThrottleSpec, memory: Memory, seen: Observation, now: d
         now: the time of the poll.
     """
     if spec.suspend:  # rule 1
-        return Decision("Suspended", memory)
-    found = attribute(memory, seen, now)
+        return Decision("Suspended", replace(memory, failures=0, action_failures=0, below=None, above=None))
+    found = attribute(memory, seen, spec.interval, now)
     memory = _counted(spec, found.memory, seen, now)
-    wish = _wish(spec, memory, seen, now)
+    decision = _carried_out(spec, memory, seen.state, _wish(spec, memory, seen, now))
+    if decision.action is None and not memory.failures:  # nothing left to fail: the next failure begins a new row
+        decision = replace(decision, memory=replace(decision.memory, action_failures=0))
     return replace(
-        _carried_out(spec, memory, seen.state, wish),
+        decision,
         fallback=memory.failures >= spec.fallback.failure_threshold,
         settled=found.settled,
         override=found.override,
