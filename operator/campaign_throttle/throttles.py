@@ -39,7 +39,8 @@ def next_due(interval: timedelta, phase: float, now: float) -> float:
     """
     step = interval.total_seconds()
     offset = phase * step
-    return offset + (math.floor((now - offset) / step) + 1) * step
+    due = offset + (math.floor((now - offset) / step) + 1) * step
+    return due if due > now else due + step  # which rounding can make the tick that is just now
 
 
 @dataclass
