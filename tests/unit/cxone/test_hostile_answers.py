@@ -182,19 +182,19 @@ async def test_interim_answers_without_end_are_ended_by_the_time_limit():
             await writer.drain()
             await asyncio.sleep(0)
 
-    async with broken_tenant(answer, timeout=0.3) as (at, _):
+    async with broken_tenant(answer, timeout=0.6) as (at, _):
         with pytest.raises(CXoneError):
             await at.count(seconds=3)
 
 
 @pytest.mark.parametrize("path", ["token", "agents"])
 async def test_a_slow_drip_is_ended_by_the_time_limit_of_the_whole_call(path):
-    async with tenant(timeout=0.3) as at:
-        at.fault(kind="drip", bytes_per_second=20, path=path)
+    async with tenant(timeout=0.6) as at:
+        at.fault(kind="drip", bytes_per_second=10, path=path)
         started = time.monotonic()
         with pytest.raises(CXoneTimeout):
             await at.count()
-        assert 0.25 < time.monotonic() - started < 2
+        assert 0.5 < time.monotonic() - started < 4
 
 
 async def test_headers_that_drip_are_ended_by_the_time_limit_of_the_whole_call():
@@ -205,11 +205,11 @@ async def test_headers_that_drip_are_ended_by_the_time_limit_of_the_whole_call()
             await writer.drain()
             await asyncio.sleep(0.05)
 
-    async with broken_tenant(answer, timeout=0.3) as (at, _):
+    async with broken_tenant(answer, timeout=0.6) as (at, _):
         started = time.monotonic()
         with pytest.raises(CXoneTimeout):
             await at.count()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
