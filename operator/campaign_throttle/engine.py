@@ -10,7 +10,8 @@ import kopf
 
 from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
-from campaign_throttle.reconcile import POLL_TIMEOUT, Reconciler
+from campaign_throttle.reconcile import ACTION_TIMEOUT, POLL_TIMEOUT, RELEASE_TIMEOUT, Reconciler
+from campaign_throttle.resources import FINALIZER
 from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ class Engine:
 
     #: When told to stop, an action under way may take this long to end; anything else is cancelled at once.
     ACTION_GRACE = timedelta(seconds=1)
-    #: After this long in seconds a poll that was told to stop has ended.
-    EXIT_TIMEOUT = 3.0
+    #: After this long in seconds whatever was told to stop has ended, a release included.
+    EXIT_TIMEOUT = RELEASE_TIMEOUT.total_seconds() + 3
 
     def __init__(self, reconciler: Reconciler, metrics: Metrics) -> None:
         self._reconciler = reconciler
@@ -39,25 +40,46 @@ class Engine:
     def _phase(self) -> float:
         return self._reconciler.tenant.phase if self._reconciler.tenant else 0.0
 
-    def notice(self, type: str | None, body: Mapping[str, Any]) -> None:
-        """Take note of a watch event of an object (its type is None for one that was listed at the start)."""
+    def register(self, body: Mapping[str, Any]) -> None:
+        """Take in an object as the watch brought it, before anything is done about it."""
+        self.throttles.register(body)
+
+    async def notice(self, type: str | None, body: kopf.Body) -> None:
+        """Take note of the end of an object: of its deletion, while its finalizer keeps it, and of its being gone."""
         throttle = self.throttles.of(body)
+        if throttle is None:
+            return
+        metadata = body["metadata"]
         if type == "DELETED":
             self.throttles.forget(body)
+            await self._end_poll(throttle)
             self._metrics.forget(throttle.namespace, throttle.name)
-        else:
-            throttle.notice(body)
+        elif metadata.get("deletionTimestamp") and not throttle.leaving:
+            throttle.leaving = True
+            throttle.nudged.set()
+            await self._end_poll(throttle)
+            # Without our finalizer it waits for somebody else's, and was released before.
+            if FINALIZER in metadata.get("finalizers", ()) and self.throttles.heir(throttle) is None:
+                await self._reconciler.release(throttle, body, lambda event: post(body, event))
 
     async def poll_when_due(self, body: kopf.Body, stopped: kopf.DaemonStopped) -> None:
         """Wait until the throttle is due or nudged, and poll it once; return early when told to stop.
 
-        Never raises but when cancelled: kopf would wait a minute before the next run.
+        Raises:
+            asyncio.CancelledError: the object is gone. kopf doesn't stop the timer of one that had no finalizer yet,
+                and has no other way to end a timer from within. Anything else would make kopf wait for a minute.
         """
         throttle = self.throttles.of(body)
+        if throttle is None:
+            raise asyncio.CancelledError
         stop: asyncio.Future[Any] = asyncio.ensure_future(stopped.wait())
         try:
             late = await self._wait_until_due(throttle, stop)
-            if not stop.done():
+            if throttle.gone:
+                raise asyncio.CancelledError
+            if throttle.leaving:
+                await stop
+            elif not stop.done():
                 await self._poll(throttle, body, stop, late)
         finally:
             stop.cancel()
@@ -85,17 +107,20 @@ class Engine:
         throttle.polled = clock()
         if late is not None:
             self._metrics.late(late)
-        poll = asyncio.create_task(self._reconciler.poll(throttle, body, lambda event: post(body, event)))
+        rival = self.throttles.rival(throttle)
+        if rival is None:
+            for sibling in self.throttles.siblings(throttle):
+                throttle.adopt(sibling)
+        poll = throttle.poll = asyncio.create_task(
+            self._reconciler.poll(throttle, body, rival, lambda event: post(body, event))
+        )
         try:
             await asyncio.wait({poll, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not poll.done() and throttle.acting:
-                await asyncio.wait({poll}, timeout=self.ACTION_GRACE.total_seconds())
         finally:
-            if not poll.done():
-                poll.cancel()
-                await asyncio.wait({poll}, timeout=self.EXIT_TIMEOUT / 3)
+            await self._end_poll(throttle)
+            throttle.acting = False
         throttle.due = next_due(throttle.interval, self._phase, clock())
-        if not poll.done() or poll.cancelled():
+        if not poll.done() or poll.cancelled() or throttle.gone:
             return
         if error := poll.exception():
             logger.error("%s/%s: the poll failed by a bug", throttle.namespace, throttle.name, exc_info=error)
@@ -103,9 +128,19 @@ class Engine:
         else:
             self._metrics.polled(throttle.namespace, throttle.name, poll.result())
 
+    async def _end_poll(self, throttle: Throttle) -> None:
+        """End a poll under way: at once, but an action may take a moment longer to be accounted for."""
+        poll = throttle.poll
+        if poll is None or poll.done():
+            return
+        if throttle.acting:
+            await asyncio.wait({poll}, timeout=self.ACTION_GRACE.total_seconds())
+        poll.cancel()
+        await asyncio.wait({poll}, timeout=self.ACTION_GRACE.total_seconds())
+
     def alive(self) -> str | None:
         """What a liveness probe should know: throttles that are not polled any more. None for nothing."""
-        stuck = self.throttles.stuck(asyncio.get_running_loop().time(), longest_poll=POLL_TIMEOUT)
+        stuck = self.throttles.stuck(asyncio.get_running_loop().time(), longest_poll=POLL_TIMEOUT + ACTION_TIMEOUT)
         if not stuck:
             return None
         names = ", ".join(f"{throttle.namespace}/{throttle.name}" for throttle in stuck[:10])

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
-from campaign_throttle.policy import FAILURE_THRESHOLD
+from campaign_throttle.outcome import Outcome
+from campaign_throttle.resources.behaviour import ManualOverride
 from campaign_throttle.resources.throttle import (
     MESSAGE_LENGTH,
     Action,
@@ -12,10 +14,11 @@ from campaign_throttle.resources.throttle import (
     Condition,
     Transition,
 )
-from campaign_throttle.status import Outcome
 
 #: Condition reasons that are Events of their own, since a person must act on them.
-_OWN_EVENTS = {"CampaignNotFound", "CredentialsRejected", "Forbidden", "InvalidSpec"}
+_OWN_EVENTS = {"CampaignConflict", "CampaignNotFound", "CredentialsRejected", "Forbidden", "InvalidSpec"}
+#: So many changes in so many intervals are too many.
+FLAPPING_TRANSITIONS, FLAPPING_INTERVALS = 4, 10
 
 
 @dataclass(frozen=True)
@@ -41,21 +44,29 @@ def _actions(
         return
     campaign = f"campaign {spec.campaign_id}"
     seen = "an unknown number of agents" if outcome.agents is None else f"{outcome.agents} agents"
-    if current.last_transition is not None and current.last_transition != previous.last_transition:
-        yield _transition(campaign, seen, current.last_transition, outcome)
+    made = [step for step in current.history or () if step not in (previous.history or ())]
+    for transition in reversed(made):
+        yield _transition(campaign, seen, transition, outcome)
+    if made and _flapping(current, outcome.effective_interval or spec.interval):
+        yield Event(
+            "Warning",
+            "Flapping",
+            f"{campaign} changed {FLAPPING_TRANSITIONS} times in {FLAPPING_INTERVALS} intervals: raise the "
+            "distance of the thresholds, stabilization, minimumRunning or minimumPaused",
+        )
     if decision.override is Action.PAUSE:
         yield Event(
             "Normal",
             "OverrideDetected",
             f"{campaign}: Running → Paused by somebody else, with {seen} available; "
-            "the operator does not resume what it didn't pause",
+            + _consequence(outcome, paused=True),
         )
     elif decision.override is Action.RESUME:
         yield Event(
             "Normal",
             "OverrideDetected",
             f"{campaign}: Paused → Running by somebody else, with {seen} available; "
-            f"respected until {spec.resume_threshold} (resumeThreshold) are available",
+            + _consequence(outcome, paused=False),
         )
     if decision.would is Action.PAUSE:
         yield Event(
@@ -74,27 +85,35 @@ def _actions(
         yield Event("Warning", "ActionFailed", f"{campaign}: {action} failed: {outcome.action_error}")
 
 
+def _consequence(outcome: Outcome, *, paused: bool) -> str:
+    assert outcome.spec is not None
+    if outcome.spec.manual_override is ManualOverride.ENFORCE:
+        return "the thresholds decide alone (manualOverride Enforce)"
+    if paused:
+        return "the operator does not resume what it didn't pause"
+    return f"respected until {outcome.spec.resume_threshold} (resumeThreshold) are available"
+
+
 def _transition(campaign: str, seen: str, transition: Transition, outcome: Outcome) -> Event:
     assert outcome.spec is not None
-    if outcome.done is None:
-        paused = transition.to == "Paused"
-        return Event(
-            "Normal",
-            "CampaignPaused" if paused else "CampaignResumed",
-            f"{campaign}: the {'pause' if paused else 'resume'} that was under way before is confirmed by CXone",
-        )
-    if transition.to == "Paused":
-        return Event(
-            "Normal",
-            "CampaignPaused",
-            f"{campaign}: Running → Paused: {seen} available, fewer than "
-            f"{outcome.spec.pause_threshold} (pauseThreshold)",
-        )
-    return Event(
-        "Normal",
-        "CampaignResumed",
-        f"{campaign}: Paused → Running: {seen} available, at least "
-        f"{outcome.spec.resume_threshold} (resumeThreshold)",
+    paused = transition.to == "Paused"
+    change = "Running → Paused" if paused else "Paused → Running"
+    why = {
+        "BelowPauseThreshold": f"{seen} available, fewer than {outcome.spec.pause_threshold} (pauseThreshold)",
+        "AtResumeThreshold": f"{seen} available, at least {outcome.spec.resume_threshold} (resumeThreshold)",
+        "OutsideSchedule": "outside its calling hours (schedule)",
+        "Fallback": f"the number of agents is unknown for {outcome.failure_threshold} polls in a row (fallback)",
+        "IntentSettled": "announced earlier, and now seen to have been done",
+        "Deleted": "its throttle is deleted (deletionPolicy Resume)",
+    }.get(transition.reason, transition.reason)
+    return Event("Normal", "CampaignPaused" if paused else "CampaignResumed", f"{campaign}: {change}: {why}")
+
+
+def _flapping(current: CampaignThrottleStatus, interval: timedelta) -> bool:
+    history = current.history or []
+    return (
+        len(history) >= FLAPPING_TRANSITIONS
+        and history[0].time - history[FLAPPING_TRANSITIONS - 1].time <= FLAPPING_INTERVALS * interval
     )
 
 
@@ -102,23 +121,24 @@ def _polls(previous: CampaignThrottleStatus, current: CampaignThrottleStatus, ou
     before, now = _ready(previous), _ready(current)
     if now is not None and now.reason in _OWN_EVENTS and (before is None or before.reason != now.reason):
         yield Event("Warning", now.reason, now.message)
-    if outcome.invalid is not None or outcome.spec is None or outcome.spec.suspend:
+    if not outcome.polled or outcome.spec is None:
         return
     failures, failed_before = current.consecutive_failures or 0, previous.consecutive_failures or 0
+    threshold, campaign = outcome.failure_threshold, f"campaign {outcome.spec.campaign_id}"
     error = outcome.error
     if error is not None and not failed_before and error.reason not in _OWN_EVENTS:
         yield Event("Warning", "PollFailed", f"{error.reason}: {error}")
-    if error is not None and failed_before < FAILURE_THRESHOLD <= failures:
+    if error is not None and failed_before < threshold <= failures:
         yield Event(
             "Warning",
             "FallbackActivated",
-            f"{FAILURE_THRESHOLD} polls in a row failed ({error.reason}): "
-            f"campaign {outcome.spec.campaign_id} is held as it is",
+            f"{threshold} polls in a row failed ({error.reason}): {campaign} is under fallback "
+            f"{outcome.spec.fallback.action.value}",
         )
     if error is None and failed_before:
         yield Event("Normal", "PollRecovered", f"CXone answers again after {failed_before} failed polls")
-    if error is None and failed_before >= FAILURE_THRESHOLD:
-        yield Event("Normal", "FallbackEnded", f"campaign {outcome.spec.campaign_id} is controlled again")
+    if error is None and failed_before >= threshold:
+        yield Event("Normal", "FallbackEnded", f"{campaign} is controlled again")
 
 
 def _ready(status: CampaignThrottleStatus) -> Condition | None:

@@ -50,10 +50,19 @@ async def close(*, memo: Any, **_: Any) -> None:
     await memo.engine.close()
 
 
+@kopf.index(*THROTTLES)
+async def register(*, body: kopf.Body, memo: Any, **_: Any) -> None:
+    """Every object goes through here before anything is done about it; and, at the start, before any other's turn.
+
+    So conflicts are known before the first poll. A changed spec or a reconcile request is polled at once.
+    """
+    memo.engine.register(body)
+
+
 @kopf.on.event(*THROTTLES)
 async def notice(*, type: str | None, body: kopf.Body, memo: Any, **_: Any) -> None:
-    """A changed spec or a reconcile request is polled at once; a deleted object is forgotten."""
-    memo.engine.notice(type, body)
+    """A deleted object gets its campaign released, if it wants that, and is forgotten."""
+    await memo.engine.notice(type, body)
 
 
 @kopf.timer(*THROTTLES, interval=AT_ONCE)

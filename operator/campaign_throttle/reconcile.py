@@ -14,24 +14,34 @@ from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, Sta
 from campaign_throttle.cxone.errors import CredentialsMissing, CXoneError
 from campaign_throttle.cxone.protocol import Campaign, DialingState
 from campaign_throttle.events import Event, events
+from campaign_throttle.outcome import Outcome, Refusal
 from campaign_throttle.policy import Decision, Memory, Observation
+from campaign_throttle.resources.behaviour import DeletionPolicy
 from campaign_throttle.resources.throttle import (
     Action,
     CampaignState,
     CampaignThrottleSpec,
     CampaignThrottleStatus,
+    Intent,
+    Mode,
+    Owner,
 )
-from campaign_throttle.status import Outcome
 from campaign_throttle.tenants import Tenant, shared_age
-from campaign_throttle.throttles import Stored, Throttle, wish
+from campaign_throttle.throttles import Claim, Stored, Throttle, wish
 
 logger = logging.getLogger(__name__)
 
 #: How long the API server may take to store an intent before a pause goes ahead without.
 INTENT_TIMEOUT = timedelta(seconds=5)
 STATUS_TIMEOUT = timedelta(seconds=10)
-#: A poll may take this long, or an interval if that is longer.
+#: How long CXone may take to accept a change, whatever the reading took before. Well below the minute within which
+#: a change still counts as an intent's.
+ACTION_TIMEOUT = timedelta(seconds=10)
+#: Reading may take this long, or an interval if that is longer.
 POLL_TIMEOUT = timedelta(seconds=15)
+#: A deleted throttle's campaign is resumed within this time, or not at all. Below the 10 s of the contract, so
+#: that a whole namespace is gone within them.
+RELEASE_TIMEOUT = timedelta(seconds=8)
 #: How old a count of agents may be after a change of the spec.
 AGE_AFTER_SPEC_CHANGE = timedelta(seconds=2)
 
@@ -56,7 +66,7 @@ class Reconciler:
     heartbeat: timedelta
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    async def poll(self, throttle: Throttle, body: Mapping[str, Any], post: Post) -> str:
+    async def poll(self, throttle: Throttle, body: Mapping[str, Any], rival: Claim | None, post: Post) -> str:
         """Poll one throttle and report in its status.
 
         Raises nothing that CXone or the API server cause. Safe to cancel at every await: what was announced is
@@ -65,6 +75,7 @@ class Reconciler:
         Args:
             throttle: its state in memory, brought up to date here.
             body: the object as last seen.
+            rival: the claim that controls the same campaign; None if this throttle's does.
             post: posts an Event about the object.
 
         Returns:
@@ -74,14 +85,13 @@ class Reconciler:
         throttle.observe_status(body)
         assert throttle.reported is not None
         previous = throttle.reported
-        memory = throttle.memory or Memory.of_status(previous)
+        memory = throttle.recall()
         generation, request = wish(body)
         asked = throttle.handled != (generation, request)
         first_request = request if request != previous.last_handled_reconcile_at else None
         base = Outcome(
             generation=generation,
-            # In whole seconds, as Kubernetes keeps them: a status read back must equal the one written.
-            now=self.now().replace(microsecond=0),
+            now=self._now(),
             decision=Decision("Invalid", memory),
             spec=None,
             reconcile_at=request,
@@ -91,13 +101,16 @@ class Reconciler:
         try:
             spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
         except ValidationError as error:
-            throttle.interval = throttle.interval or self.minimum_interval
-            outcome = replace(base, invalid=_first_problem(error))
-            await self._report(throttle, previous, outcome, post)
-            return "InvalidSpec"
+            refusal = Refusal("InvalidSpec", _first_problem(error))
+            await self._report(throttle, previous, replace(base, refusal=refusal), post)
+            return refusal.reason
 
         throttle.interval = interval = max(spec.interval, self.minimum_interval)
         outcome = replace(base, spec=spec, effective_interval=interval if interval != spec.interval else None)
+        if rival is not None:
+            refusal = Refusal("CampaignConflict", _conflict(throttle, spec, rival))
+            await self._report(throttle, previous, replace(outcome, refusal=refusal), post)
+            return refusal.reason
         if spec.suspend:
             decision = policy.decide(spec, memory, Observation(None, CampaignState.UNKNOWN), outcome.now)
             await self._report(throttle, previous, replace(outcome, decision=decision), post)
@@ -109,12 +122,9 @@ class Reconciler:
         decision = policy.decide(spec, memory, Observation(outcome.agents, outcome.state, changed_at), outcome.now)
         throttle.memory = decision.memory
         outcome = replace(outcome, decision=decision)
-        if decision.action is not None:
-            throttle.acting = True
-            try:
-                outcome = await self._act(throttle, spec, outcome, decision.action, deadline)
-            finally:
-                throttle.acting = False
+        if decision.action is not None and not throttle.nudged.is_set():
+            throttle.acting = True  # until it is accounted for
+            outcome = await self._act(throttle, spec, outcome, decision.action)
         await self._report(throttle, previous, outcome, post)
         return outcome.error.reason if outcome.error else "success"
 
@@ -133,7 +143,9 @@ class Reconciler:
                 outcome, agents_error=missing, campaign_error=missing, state=CampaignState.UNKNOWN
             ), None
         agents, campaign = await asyncio.gather(
-            self.tenant.available_agents(max_age=max_age, deadline=deadline),
+            self.tenant.available_agents(
+                frozenset(state.value for state in spec.agents.states), max_age=max_age, deadline=deadline
+            ),
             self.tenant.campaign(spec.campaign_id, deadline=deadline),
             return_exceptions=True,
         )
@@ -152,51 +164,97 @@ class Reconciler:
     # Act
 
     async def _act(
-        self,
-        throttle: Throttle,
-        spec: CampaignThrottleSpec,
-        outcome: Outcome,
-        action: Action,
-        deadline: float,
+        self, throttle: Throttle, spec: CampaignThrottleSpec, outcome: Outcome, action: Action
     ) -> Outcome:
         """Carry out an action: announce it in the status, send it, and take note of what came of it."""
         assert self.tenant is not None
-        throttle.memory = memory = policy.announced(outcome.decision.memory, action, outcome.now)
-        wanted = DialingState.PAUSED if action is Action.PAUSE else DialingState.RUNNING
-        error: CXoneError | None = None
-        try:
-            await self._announce(throttle, memory)
-        except ObjectGone:
+        decided = outcome.decision.memory
+        throttle.memory = memory = policy.announced(decided, action, self._now())
+        if not await self._announced(throttle, memory, action) or throttle.nudged.is_set():
+            # Gone, not to be announced, or replaced by a newer spec meanwhile: nothing was sent.
+            throttle.memory = decided
             return outcome
+        deadline = asyncio.get_running_loop().time() + ACTION_TIMEOUT.total_seconds()
+        wanted = DialingState.PAUSED if action is Action.PAUSE else DialingState.RUNNING
+        try:
+            await self.tenant.set_state(spec.campaign_id, wanted, deadline=deadline)
+        except CXoneError as error:
+            memory = policy.failed(memory, outcome_unknown=error.outcome_unknown)
+            outcome = replace(outcome, action_error=error)
+        else:
+            accepted = Intent(action=action, time=self._now())
+            memory = policy.accepted(memory, action, accepted.time)
+            outcome = replace(outcome, done=accepted, state=CampaignState(wanted.value))
+        throttle.memory = memory
+        return replace(outcome, decision=replace(outcome.decision, memory=memory))
+
+    async def _announced(self, throttle: Throttle, memory: Memory, action: Action) -> bool:
+        """Store the intent, and nothing else: ``kubectl wait`` must not return before the action.
+
+        Returns whether the action may go ahead.
+        """
+        assert throttle.reported is not None
+        announcement = throttle.reported.model_copy(update={"intent": memory.intent})
+        try:
+            await self._write(throttle, status.dump(announcement), INTENT_TIMEOUT)
+        except ObjectGone:
+            return False
         except StatusNotWritten as problem:
             logger.warning(
-                "%s/%s: the intent to %s was not stored (%s)",
+                "%s/%s: the intent to %s was not stored: %s",
                 throttle.namespace,
                 throttle.name,
                 action.value,
                 problem,
             )
-            if action is Action.RESUME:
-                throttle.memory = outcome.decision.memory
-                return outcome  # the safe side: the resume waits until it can be announced
-        try:
-            await self.tenant.set_state(spec.campaign_id, wanted, deadline=deadline)
-        except CXoneError as problem:
-            error = problem
-        if error is None:
-            memory = policy.accepted(memory, action, outcome.now)
-            outcome = replace(outcome, done=action, state=CampaignState(wanted.value))
-        else:
-            memory = policy.failed(memory, outcome_unknown=error.outcome_unknown)
-            outcome = replace(outcome, action_error=error)
-        throttle.memory = memory
-        return replace(outcome, decision=replace(outcome.decision, memory=memory))
+            return action is Action.PAUSE  # the safe side; a resume waits until it can be announced
+        return True
 
-    async def _announce(self, throttle: Throttle, memory: Memory) -> None:
-        """Store the intent, and nothing else: ``kubectl wait`` must not return before the action."""
-        assert memory.intent is not None
-        intent = memory.intent.model_dump(mode="json", by_alias=True)
-        await self._write(throttle, {"intent": intent}, INTENT_TIMEOUT)
+    # Release
+
+    async def release(self, throttle: Throttle, body: Mapping[str, Any], post: Post) -> None:
+        """A throttle is being deleted: resume the campaign if it wants that and owns its pause.
+
+        Takes at most RELEASE_TIMEOUT; what can't be done by then is given up, and said.
+        """
+        throttle.observe_status(body)
+        memory = throttle.recall()
+        try:
+            spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
+        except ValidationError:
+            return
+        if spec.deletion_policy is not DeletionPolicy.RESUME or memory.paused_by is not Owner.OPERATOR:
+            return
+        campaign = f"campaign {spec.campaign_id}"
+        if spec.suspend or spec.mode is not Mode.ENFORCE:
+            problem: str | None = "its throttle was suspended or only observing"
+        else:
+            problem = await self._resumed(spec)
+        if problem is None:
+            throttle.memory = policy.accepted(memory, Action.RESUME, self._now())
+            event = Event("Normal", "CampaignResumed", f"{campaign}: Paused → Running: its throttle is deleted")
+        else:
+            event = Event(
+                "Warning",
+                "ResumeAbandoned",
+                f"{campaign} stays paused, though its throttle is deleted with deletionPolicy Resume: {problem}; "
+                "resume it in CXone",
+            )
+        logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
+        post(event)
+
+    async def _resumed(self, spec: CampaignThrottleSpec) -> str | None:
+        """Resume a campaign that is still paused; why that failed, None if it didn't."""
+        if self.tenant is None:
+            return "no default tenant is configured"
+        deadline = asyncio.get_running_loop().time() + RELEASE_TIMEOUT.total_seconds()
+        try:
+            campaign = await self.tenant.campaign(spec.campaign_id, deadline=deadline)
+            if campaign.state is DialingState.PAUSED:
+                await self.tenant.set_state(spec.campaign_id, DialingState.RUNNING, deadline=deadline)
+        except CXoneError as error:
+            return f"{error.reason}: {error}"
+        return None
 
     # Report
 
@@ -211,24 +269,27 @@ class Reconciler:
             post(event)
         throttle.reported = current
         stored = throttle.stored
-        if stored is not None and not status.is_worth_writing(stored.status, current, self.heartbeat):
+        if stored is not None and not status.is_worth_writing(
+            stored.status, current, self.heartbeat, outcome.failure_threshold
+        ):
             return
-        patch = status.merge_patch(stored.raw if stored else None, status.dump(current))
         try:
-            await self._write(throttle, patch, STATUS_TIMEOUT)
+            await self._write(throttle, status.dump(current), STATUS_TIMEOUT)
         except ObjectGone:
             return
         except StatusNotWritten as problem:
             # Nothing is lost: the next poll writes what is reported then.
             logger.warning("%s/%s: the status was not written: %s", throttle.namespace, throttle.name, problem)
 
-    async def _write(self, throttle: Throttle, patch: dict[str, Any], timeout: timedelta) -> None:
-        try:
-            written = await self.writer.patch(throttle.namespace, throttle.name, patch, timeout=timeout)
-        except BaseException:
-            throttle.stored = None  # what the server holds now is not known
-            raise
+    async def _write(self, throttle: Throttle, whole: dict[str, Any], timeout: timedelta) -> None:
+        before, throttle.stored = throttle.stored, None  # until the server confirms, what it holds isn't known
+        throttle.version = max(throttle.version, before.version if before else -1)
+        written = await self.writer.write(throttle.namespace, throttle.name, throttle.uid, whole, timeout=timeout)
         throttle.stored = Stored.of(written)
+
+    def _now(self) -> datetime:
+        """The time in whole seconds, as Kubernetes keeps it: a status read back must equal the one written."""
+        return self.now().replace(microsecond=0)
 
 
 def _with_campaign(outcome: Outcome, campaign: Campaign) -> Outcome:
@@ -237,6 +298,18 @@ def _with_campaign(outcome: Outcome, campaign: Campaign) -> Outcome:
         state=CampaignState(campaign.state.value),
         campaign_name=campaign.name,
         campaign_word=campaign.word,
+    )
+
+
+def _conflict(throttle: Throttle, spec: CampaignThrottleSpec, rival: Claim) -> str:
+    """Who controls the campaign; a name only of the same namespace, since others may not be for these eyes."""
+    other = (
+        f"CampaignThrottle {rival.name}" if rival.namespace == throttle.namespace else "an older CampaignThrottle"
+    )
+    where = "" if rival.namespace == throttle.namespace else " of another namespace"
+    return (
+        f"campaign {spec.campaign_id} is controlled by {other}{where}: delete one of the two; "
+        "this one takes over when the other is gone, suspended or set to Observe"
     )
 
 

@@ -27,8 +27,10 @@ def _comma_separated(value: object) -> object:
 
 
 def _address(value: object) -> object:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         return value
+    if not value:
+        return None
     host, _, port = value.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{value!r} is not HOST:PORT, for example 0.0.0.0:8080")
@@ -95,8 +97,9 @@ class DefaultTenantSettings(BaseSettings):
             try:
                 found[name] = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
+                # Without the path, which may be a secret that was put into the wrong variable.
                 raise ValueError(
-                    f"CXONE_{name.upper()}_FILE: {path} can't be read ({type(error).__name__})"
+                    f"CXONE_{name.upper()}_FILE: the file can't be read ({type(error).__name__})"
                 ) from None
         return found
 
@@ -143,9 +146,7 @@ def checked_base_url(value: str) -> str:
         parts.scheme not in ("https", "http")
         or not parts.hostname
         or parts.username is not None
-        or parts.query
-        or parts.fragment
-        or any(character.isspace() for character in value.strip())
+        or any(character.isspace() or character in "?#" for character in value.strip())
     )
     if problem:
         raise ValueError("expected https://host[:port][/path] with no user, query or fragment")

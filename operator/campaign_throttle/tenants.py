@@ -39,9 +39,9 @@ class Tenant:
         self._flights: dict[frozenset[str], SingleFlight[None]] = {}
 
     async def available_agents(
-        self, *, max_age: timedelta, deadline: float, states: frozenset[str] = AVAILABLE
+        self, states: frozenset[str] = AVAILABLE, *, max_age: timedelta, deadline: float
     ) -> int:
-        """How many agents are available, by a count that began at most ``max_age`` ago.
+        """How many agents are in one of the states, by a count that began at most ``max_age`` ago.
 
         A count that failed is shared like one that succeeded.
 

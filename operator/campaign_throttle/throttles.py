@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,13 @@ from pydantic import ValidationError
 
 from campaign_throttle.policy import Memory
 from campaign_throttle.resources import RECONCILE_ANNOTATION
-from campaign_throttle.resources.throttle import CampaignThrottleStatus
+from campaign_throttle.resources.throttle import (
+    CampaignState,
+    CampaignThrottleSpec,
+    CampaignThrottleStatus,
+    Mode,
+    Owner,
+)
 
 RECONCILE_VALUE_LENGTH = 256
 #: The first polls are spread over this many seconds, by tenant.
@@ -33,7 +39,8 @@ def next_due(interval: timedelta, phase: float, now: float) -> float:
     """
     step = interval.total_seconds()
     offset = phase * step
-    return offset + (math.floor((now - offset) / step) + 1) * step
+    due = offset + (math.floor((now - offset) / step) + 1) * step
+    return due if due > now else due + step  # which rounding can make the tick that is just now
 
 
 @dataclass
@@ -46,19 +53,26 @@ class Throttle:
 
     namespace: str
     name: str
+    uid: str
     created: float
     memory: Memory | None = None
     reported: CampaignThrottleStatus | None = None
     stored: "Stored | None" = None
+    version: int = -1
     due: float | None = None
-    interval: timedelta = timedelta(0)
+    interval: timedelta = timedelta(seconds=5)
     polled: float | None = None
     acting: bool = False
+    leaving: bool = False
+    gone: bool = False
+    claim: "Claim | None" = None
+    poll: "asyncio.Task[str] | None" = None
     handled: tuple[int, str | None] | None = None
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
 
     def notice(self, body: Mapping[str, Any]) -> None:
         """Look at an object as the watch brought it: a new spec or request makes the throttle due at once."""
+        self.observe_status(body)
         generation, request = wish(body)
         if self.handled is None:
             return
@@ -66,13 +80,30 @@ class Throttle:
         if generation != was_generation or (request is not None and request != was_request):
             self.nudged.set()
 
+    def adopt(self, other: "Throttle") -> None:
+        """Take over the pause that a sibling owns: the operator made it, whoever asked for it."""
+        mine, theirs = self.recall(), other.recall()
+        if theirs.paused_by is not Owner.OPERATOR or mine.paused_by is Owner.OPERATOR:
+            return
+        self.memory = replace(
+            mine, paused_by=Owner.OPERATOR, last_state=CampaignState.PAUSED, acted_at=theirs.acted_at
+        )
+        other.memory = replace(theirs, paused_by=None, last_state=None)
+
+    def recall(self) -> Memory:
+        """What the policy remembers of it; after a restart, what its status says."""
+        if self.memory is None:
+            self.memory = Memory.of_status(self.reported or CampaignThrottleStatus())
+        return self.memory
+
     def observe_status(self, body: Mapping[str, Any]) -> None:
         """Take the object's status as the one the server holds, unless our own last write is newer."""
-        # Resource versions of one object may be compared as numbers (KEP-5504).
-        if self.stored is None or resource_version(body) > self.stored.version:
+        # Resource versions of one object may be compared as numbers (KEP-5504). After a write that was not confirmed
+        # only a newer object tells what the server holds.
+        if resource_version(body) > (self.stored.version if self.stored else self.version):
             self.stored = Stored.of(body)
         if self.reported is None:
-            self.reported = self.stored.status
+            self.reported = Stored.of(body).status
 
 
 @dataclass(frozen=True)
@@ -114,14 +145,46 @@ def wish(body: Mapping[str, Any]) -> tuple[int, str | None]:
     return int(metadata.get("generation", 0)), value[:RECONCILE_VALUE_LENGTH] if value is not None else None
 
 
+@dataclass(frozen=True, order=True)
+class Claim:
+    """A throttle's claim to a campaign: the oldest controls it, of equally old ones that of the smaller uid."""
+
+    created: str
+    uid: str
+    namespace: str = field(compare=False)
+    name: str = field(compare=False)
+    campaign: str = field(compare=False)
+    #: Whether it would act: not suspended, not Observe, not being deleted, and valid.
+    active: bool = field(compare=False)
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "Claim":
+        """The claim of an object."""
+        metadata, spec = body["metadata"], body.get("spec") or {}
+        try:
+            valid = CampaignThrottleSpec.model_validate(spec)
+            active = not valid.suspend and valid.mode is Mode.ENFORCE and not metadata.get("deletionTimestamp")
+        except ValidationError:
+            active = False
+        return cls(
+            created=str(metadata.get("creationTimestamp", "")),
+            uid=metadata["uid"],
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            campaign=str(spec.get("campaignID")),
+            active=active,
+        )
+
+
 class Throttles:
-    """All throttles by uid, and whether each is polled as it should be."""
+    """All throttles by uid and by campaign: who controls which, and whether each is polled as it should be."""
 
     #: A throttle that was not polled for this many intervals is stuck.
     PATIENCE = 3
 
     def __init__(self) -> None:
         self._by_uid: dict[str, Throttle] = {}
+        self._by_campaign: dict[str, dict[str, Throttle]] = {}
 
     def __iter__(self) -> Iterator[Throttle]:
         return iter(self._by_uid.values())
@@ -129,27 +192,71 @@ class Throttles:
     def __len__(self) -> int:
         return len(self._by_uid)
 
-    def of(self, body: Mapping[str, Any]) -> Throttle:
-        """The throttle of an object; a new one if it was not known."""
+    def register(self, body: Mapping[str, Any]) -> Throttle:
+        """Take in an object as the watch brought it; its siblings are due at once if its claim has changed."""
         metadata = body["metadata"]
         throttle = self._by_uid.get(metadata["uid"])
         if throttle is None:
             throttle = self._by_uid[metadata["uid"]] = Throttle(
                 namespace=metadata["namespace"],
                 name=metadata["name"],
+                uid=metadata["uid"],
                 created=asyncio.get_running_loop().time(),
             )
+        claim = Claim.of(body)
+        if claim != throttle.claim or claim.active != throttle.claim.active:
+            throttle.claim = claim
+            self._by_campaign.setdefault(claim.campaign, {})[claim.uid] = throttle
+            for sibling in self.siblings(throttle):
+                sibling.nudged.set()
+        throttle.notice(body)
         return throttle
 
+    def of(self, body: Mapping[str, Any]) -> Throttle | None:
+        """The throttle of an object; None if that is gone."""
+        return self._by_uid.get(body["metadata"]["uid"])
+
     def forget(self, body: Mapping[str, Any]) -> None:
-        """The object is gone."""
-        self._by_uid.pop(body["metadata"]["uid"], None)
+        """The object is gone; a sibling inherits the pause that it owned, and its campaign."""
+        throttle = self._by_uid.pop(body["metadata"]["uid"], None)
+        if throttle is None or throttle.claim is None:
+            return
+        throttle.gone = True
+        throttle.nudged.set()
+        siblings = self._by_campaign.get(throttle.claim.campaign, {})
+        siblings.pop(throttle.claim.uid, None)
+        if not siblings:
+            self._by_campaign.pop(throttle.claim.campaign, None)
+        heir = self.heir(throttle)
+        if heir is not None:
+            heir.adopt(throttle)
+        for sibling in self.siblings(throttle):
+            sibling.nudged.set()
+
+    def siblings(self, throttle: Throttle) -> list[Throttle]:
+        """The other throttles of its campaign, in any namespace that is watched."""
+        campaign = throttle.claim.campaign if throttle.claim else ""
+        return [other for other in self._by_campaign.get(campaign, {}).values() if other is not throttle]
+
+    def rival(self, throttle: Throttle) -> Claim | None:
+        """The older claim that controls its campaign; None if it is in control itself, or doesn't act anyway."""
+        mine = throttle.claim
+        if mine is None or not mine.active:
+            return None
+        older = [other.claim for other in self.siblings(throttle) if other.claim and other.claim.active]
+        return min((claim for claim in older if claim < mine), default=None)
+
+    def heir(self, throttle: Throttle) -> Throttle | None:
+        """Who controls its campaign once it doesn't any more."""
+        active = [(other.claim, other) for other in self.siblings(throttle) if other.claim and other.claim.active]
+        return min(active, key=lambda pair: pair[0])[1] if active else None
 
     def stuck(self, now: float, *, longest_poll: timedelta) -> list[Throttle]:
         """The throttles without a poll for three intervals; a poll may take ``longest_poll`` at most."""
         return [
             throttle
             for throttle in self
-            if now - (throttle.created if throttle.polled is None else throttle.polled)
+            if not throttle.leaving
+            and now - (throttle.created if throttle.polled is None else throttle.polled)
             > self.PATIENCE * max(throttle.interval, longest_poll).total_seconds()
         ]

@@ -22,7 +22,10 @@ RUNNING, PAUSED, OTHER, UNKNOWN = (
     CampaignState.OTHER,
     CampaignState.UNKNOWN,
 )
-OURS, THEIRS = Memory(paused_by=Owner.OPERATOR, last_state=PAUSED), Memory(paused_by=Owner.OTHER, last_state=PAUSED)
+OURS, THEIRS = (
+    Memory(paused_by=Owner.OPERATOR, last_state=PAUSED),
+    Memory(paused_by=Owner.OTHER, last_state=PAUSED),
+)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +51,7 @@ OURS, THEIRS = Memory(paused_by=Owner.OPERATOR, last_state=PAUSED), Memory(pause
         (9, UNKNOWN, OURS, None, "Unknown", None),
     ],
 )
-def test_each_combination_of_count_state_and_owner_has_one_outcome(
-    agents, state, memory, action, reason, desired
-):
+def test_each_combination_of_count_state_and_owner_has_one_outcome(agents, state, memory, action, reason, desired):
     decision = decide(SPEC, memory, Observation(agents, state), NOW)
     assert (decision.action, decision.reason, decision.desired) == (action, reason, desired)
 
@@ -120,7 +121,8 @@ class TestPeople:
         assert (decision.action, decision.override) == (Action.PAUSE, None)
 
     def test_an_unknown_word_in_between_does_not_lose_whose_pause_it_is(self):
-        draining = decide(SPEC, OURS, Observation(3, OTHER), NOW)
+        ours = accepted(Memory(), Action.PAUSE, NOW)
+        draining = decide(SPEC, ours, Observation(3, OTHER), NOW)
         assert decide(SPEC, draining.memory, Observation(9, PAUSED), NOW).action is Action.RESUME
 
 

@@ -8,7 +8,8 @@ from typing import Any, cast
 import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException, CustomObjectsApi
 
-MERGE_PATCH = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+FIELD_MANAGER = "campaign-throttle"
 
 
 class StatusNotWritten(Exception):
@@ -20,7 +21,7 @@ class ObjectGone(StatusNotWritten):
 
 
 class StatusWriter:
-    """Patches the status subresource of one kind.
+    """Writes the status subresource of one kind, whole: the operator owns all of it.
 
     Written by ourselves rather than through kopf's ``patch``: an intent must be on the server *before* a request
     goes to CXone, and a failed patch must not end the timer.
@@ -44,37 +45,49 @@ class StatusWriter:
         self._group, self._version, self._plural = group, version, plural
         self._observe = observe
 
-    async def patch(
-        self, namespace: str, name: str, status: dict[str, Any], *, timeout: timedelta
+    async def write(
+        self, namespace: str, name: str, uid: str, status: dict[str, Any], *, timeout: timedelta
     ) -> dict[str, Any]:
-        """Apply a merge patch to the status of one object, and return the whole object as it is then.
+        """Replace the status of one object, and return the whole object as it is then.
+
+        Bound to the uid, so that an object of the same name that came after it is never written to. Not bound to a
+        resource version: the first write of a new object meets kopf's finalizer on the way.
 
         Raises:
             ObjectGone: there is no such object.
             StatusNotWritten: refused, or not confirmed in time; the message says why in a few stable words.
         """
+        patch: list[dict[str, Any]] = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                written = await self._objects.patch_namespaced_custom_object_status(
+                written: Any = await self._objects.patch_namespaced_custom_object_status(
                     group=self._group,
                     version=self._version,
                     plural=self._plural,
                     namespace=namespace,
                     name=name,
-                    body={"status": status},
-                    _content_type=MERGE_PATCH,
+                    body=patch,
+                    field_manager=FIELD_MANAGER,
+                    _content_type=JSON_PATCH,
                 )
         except TimeoutError:
             self._observe("timeout")
             raise StatusNotWritten("the API server did not answer in time") from None
         except ApiException as error:
-            if error.status == 404:
+            if error.status == 404 or (error.status == 422 and "/metadata/uid" in str(error.body)):
                 self._observe("gone")
                 raise ObjectGone(f"{namespace}/{name} is gone") from None
             self._observe("error")
             raise StatusNotWritten(f"the API server answered {error.status} {error.reason}") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, ValueError) as error:
             self._observe("error")
             raise StatusNotWritten(f"the API server can't be reached ({type(error).__name__})") from error
+        metadata = written.get("metadata") if isinstance(written, dict) else None
+        if not isinstance(metadata, dict) or metadata.get("uid") != uid:
+            self._observe("error")
+            raise StatusNotWritten("something else than the API server answered")
         self._observe("ok")
         return cast(dict[str, Any], written)

@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from campaign_throttle.cxone.auth import Token
-from campaign_throttle.cxone.errors import CampaignNotFound, CXoneError, InvalidResponse
+from campaign_throttle.cxone.errors import CampaignNotFound, CXoneError, CXoneUnreachable, InvalidResponse
 from campaign_throttle.cxone.protocol import Campaign, DialingState
 from campaign_throttle.cxone.session import Operation, Session
 from campaign_throttle.cxone.transport import Answer
@@ -49,19 +49,25 @@ class CampaignsDialect:
     async def set_state(self, campaign_id: str, wanted: DialingState, deadline: float) -> None:
         """Pause or resume the campaign; see the Protocol.
 
-        A request whose outcome is unknown is repeated once, after a read that shows that it had no effect.
+        A request whose outcome is unknown is read back, and repeated once if it had no effect. If the second one had
+        none either, and CXone had answered it, that is known of the error raised.
         """
-        try:
-            await self._put(campaign_id, wanted, deadline)
-        except CXoneError as error:
-            if not error.outcome_unknown:
-                raise
+        for last in (False, True):
             try:
-                campaign = await self.get_campaign(campaign_id, deadline)
-            except CXoneError:
-                raise error from None  # the first failure is the one to tell of; its outcome stays unknown
-            if campaign.state is not wanted:
-                await self._put(campaign_id, wanted, deadline)
+                return await self._put(campaign_id, wanted, deadline)
+            except CXoneError as error:
+                if not error.outcome_unknown:
+                    raise
+                try:
+                    campaign = await self.get_campaign(campaign_id, deadline)
+                except CXoneError:
+                    raise error from None  # the first failure is the one to tell of; its outcome stays unknown
+                if campaign.state is wanted:
+                    return None
+                if last:
+                    error.outcome_unknown = isinstance(error, CXoneUnreachable)
+                    raise
+        return None
 
     async def granted_scopes(self) -> tuple[str, ...]:
         """The scopes that came with the token; empty if CXone doesn't tell. Raises a CXoneError."""

@@ -16,8 +16,8 @@ class CXoneError(Exception):
     permanent: ClassVar[bool] = False
     #: The same request may succeed a moment later; reads are repeated within their poll.
     transient: ClassVar[bool] = False
-    #: A change that ended like this may have been made all the same.
-    outcome_unknown: ClassVar[bool] = False
+    #: A change that ended like this may have been made all the same. Set on the error where more is known.
+    outcome_unknown: bool = False
 
 
 class CXoneServerError(CXoneError):

@@ -53,10 +53,12 @@ class Gate:
 
     def close(self, seconds: float | None) -> None:
         """Close the path for these seconds; for a backoff that grows if CXone didn't say how long."""
+        now = self._clock()
+        if now >= self._opens_at:  # otherwise it was under way together with one that was refused before
+            self._refusals += 1
         if seconds is None:
-            seconds = jittered(BACKOFF[min(self._refusals, len(BACKOFF) - 1)])
-        self._refusals += 1
-        self._opens_at = max(self._opens_at, self._clock() + seconds)
+            seconds = jittered(BACKOFF[min(max(self._refusals, 1), len(BACKOFF)) - 1])
+        self._opens_at = max(self._opens_at, now + seconds)
 
     def answered(self) -> None:
         """The path answered with something else than 429: the backoff starts anew."""

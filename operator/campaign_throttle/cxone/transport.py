@@ -21,6 +21,7 @@ KEEPALIVE = 75.0
 
 #: Compressed answers would make the limit on bodies meaningless.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "campaign-throttle"}
+REFUSED, UNKNOWN_HOST = "refused", "the host name is not known"
 
 #: Told of each request that ended: operation, method, status code (or "timeout", "error", "cancelled"), seconds.
 RequestObserver = Callable[[str, str, str, float], None]
@@ -123,11 +124,12 @@ class Transport:
             code = "invalid"
             raise
         except (httpx.TransportError, aiohttp.ClientConnectionError, OSError) as error:
-            code = "error"
-            raise CXoneUnreachable(
-                f"the connection for the {operation} request failed ({_kind(error)}): "
-                "check that CXone is up and reachable"
-            ) from None  # like below: the text of a cause may quote what CXone sent
+            code, kind = "error", _kind(error)
+            unreachable = CXoneUnreachable(
+                f"the connection for the {operation} request failed ({kind}): check that CXone is up and reachable"
+            )
+            unreachable.outcome_unknown = kind not in (REFUSED, UNKNOWN_HOST)  # else nothing was ever sent
+            raise unreachable from None  # like below: the text of a cause may quote what CXone sent
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ValueError) as error:
             code = "invalid"
             raise InvalidResponse(
@@ -196,8 +198,8 @@ def _kind(error: BaseException) -> str:
         if isinstance(cause, ssl.SSLError):
             return "TLS"
         if isinstance(cause, aiohttp.ClientConnectorDNSError):
-            return "the host name is not known"
+            return UNKNOWN_HOST
         if isinstance(cause, ConnectionRefusedError):
-            return "refused"
+            return REFUSED
         cause = cause.__cause__ or cause.__context__
     return "broken off"

@@ -4,6 +4,7 @@ import logging
 import sys
 from typing import Literal
 
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 
@@ -15,6 +16,8 @@ def configure(format_: Literal["text", "json"], level: str) -> None:
             JsonFormatter(
                 "{asctime}{levelname}{name}{message}",
                 style="{",
+                # What kopf attaches to its records for itself; some of it can't be written as JSON.
+                reserved_attrs=[*RESERVED_ATTRS, "settings", "k8s_skip", "k8s_ref"],
                 rename_fields={"asctime": "time", "levelname": "level", "name": "logger"},
                 datefmt="%Y-%m-%dT%H:%M:%S%z",
             )

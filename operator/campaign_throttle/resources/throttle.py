@@ -5,6 +5,15 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from campaign_throttle.resources.behaviour import (
+    Agents,
+    DeletionPolicy,
+    Fallback,
+    ManualOverride,
+    Schedule,
+    Stabilization,
+    minimum_time_field,
+)
 from campaign_throttle.resources.fields import (
     Duration,
     Resource,
@@ -115,6 +124,38 @@ class CampaignThrottleSpec(Resource):
     mode: Mode = Field(
         default=Mode.ENFORCE,
         description="Enforce pauses and resumes the campaign. Observe decides and reports, and never acts.",
+    )
+
+    agents: Agents = Field(default=Agents(), description="Which agents count.", json_schema_extra={"default": {}})
+    stabilization: Stabilization = Field(
+        default=Stabilization(),
+        description="How long the count must be on the far side of a threshold before the operator acts.",
+        json_schema_extra={"default": {}},
+    )
+    minimum_running: Duration = minimum_time_field(
+        "minimumRunning",
+        "Least time between a resume (whoever made it) and the next pause. Binds neither the fallback nor the "
+        "schedule.",
+    )
+    minimum_paused: Duration = minimum_time_field(
+        "minimumPaused",
+        "Least time between a pause (whoever made it) and the next resume.",
+    )
+    manual_override: ManualOverride = Field(
+        default=ManualOverride.RESPECT,
+        description="Respect never undoes a person's pause, and leaves a person's resume alone until "
+        "resumeThreshold was reached once. Enforce lets the thresholds decide alone, whoever touched the campaign.",
+    )
+    fallback: Fallback = Field(
+        default=Fallback(),
+        description="What to do when CXone can't tell how many agents are available.",
+        json_schema_extra={"default": {}},
+    )
+    schedule: Schedule | None = Field(default=None, description="Calling hours; absent means always. DST-correct.")
+    deletion_policy: DeletionPolicy = Field(
+        default=DeletionPolicy.RETAIN,
+        description="What becomes of a pause that the operator owns when this throttle is deleted: Retain leaves "
+        "the campaign paused; Resume resumes it, as far as CXone can be reached within seconds.",
     )
 
     #: CEL rules over several fields at once; the validator below is their twin in the operator.

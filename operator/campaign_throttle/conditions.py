@@ -1,0 +1,196 @@
+"""The conditions of a throttle: what an outcome means to kstatus, Flux, Argo CD and people."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from campaign_throttle.cxone.errors import CXoneError
+from campaign_throttle.outcome import Outcome
+from campaign_throttle.resources.behaviour import FallbackAction
+from campaign_throttle.resources.throttle import (
+    MESSAGE_LENGTH,
+    CampaignState,
+    CampaignThrottleStatus,
+    Condition,
+    Mode,
+    Owner,
+)
+
+ConditionStatus = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """A condition before it meets the one of the previous status."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+def conditions(previous: CampaignThrottleStatus, outcome: Outcome) -> list[Condition]:
+    """All conditions, in their order: Ready, Reconciling or Stalled, the rest. Pure."""
+    before = {condition.type: condition for condition in previous.conditions or ()}
+    ready = _ready(before.get("Ready"), outcome)
+    verdicts = [ready, *_progress(ready, outcome)]
+    verdicts += [
+        _agents_observed(before.get("AgentsObserved"), outcome),
+        _campaign_synced(outcome),
+        _throttled(outcome),
+        _fallback_active(outcome),
+    ]
+    return [_condition(before.get(verdict.type), verdict, outcome) for verdict in verdicts]
+
+
+def _condition(before: Condition | None, verdict: _Verdict, outcome: Outcome) -> Condition:
+    unchanged = before is not None and before.status == verdict.status
+    return Condition(
+        type=verdict.type,
+        status=verdict.status,
+        reason=verdict.reason,
+        message=verdict.message[:MESSAGE_LENGTH],
+        observed_generation=outcome.generation,
+        last_transition_time=before.last_transition_time if before is not None and unchanged else outcome.now,
+    )
+
+
+def _ready(before: Condition | None, outcome: Outcome) -> _Verdict:
+    if outcome.refusal is not None:
+        return _Verdict("Ready", "False", outcome.refusal.reason, outcome.refusal.message)
+    assert outcome.spec is not None
+    if outcome.spec.suspend:
+        return _Verdict(
+            "Ready", "True", "Suspended", "spec.suspend is true: CXone is neither polled nor acted upon"
+        )
+    memory = outcome.decision.memory
+    if outcome.error is not None:
+        return _not_ready(before, outcome, outcome.error, outcome.error.reason, memory.failures)
+    if outcome.action_error is not None:
+        error = outcome.action_error
+        reason = error.reason if error.permanent else "ActionFailed"
+        return _not_ready(before, outcome, error, reason, memory.action_failures)
+    return _ready_and_fresh(outcome)
+
+
+def _not_ready(
+    before: Condition | None, outcome: Outcome, error: CXoneError, reason: str, failures: int
+) -> _Verdict:
+    """False at once for what only a person can mend; what may pass leaves Ready as it was for a while."""
+    of_this_spec = before if before is not None and before.observed_generation == outcome.generation else None
+    lasting = error.permanent or failures >= outcome.failure_threshold
+    if of_this_spec is not None and not lasting and of_this_spec.status == "True":
+        if of_this_spec.reason != "Suspended":
+            return _Verdict("Ready", "True", of_this_spec.reason, of_this_spec.message)
+        of_this_spec = None
+    known = lasting or (of_this_spec is not None and of_this_spec.status == "False")
+    return _Verdict("Ready", "False" if known else "Unknown", reason, str(error))
+
+
+def _ready_and_fresh(outcome: Outcome) -> _Verdict:
+    assert outcome.spec is not None
+    spec, decision = outcome.spec, outcome.decision
+    if decision.reason == "NotControllable":
+        return _Verdict(
+            "Ready",
+            "True",
+            "NotControllable",
+            f"campaign {spec.campaign_id} is neither running nor paused but {outcome.campaign_word}: "
+            "it is left as it is",
+        )
+    if decision.reason == "OutsideSchedule":
+        outside = "it is held paused" if decision.desired else "it is left as it is"
+        return _Verdict(
+            "Ready",
+            "True",
+            "OutsideSchedule",
+            f"campaign {spec.campaign_id} is {outcome.state.value}, outside its calling hours: {outside}",
+        )
+    return _Verdict(
+        "Ready",
+        "True",
+        "Observing" if spec.mode is Mode.OBSERVE else "Controlling",
+        f"campaign {spec.campaign_id} is {outcome.state.value} with {outcome.agents} agents available: "
+        + _explanation(outcome),
+    )
+
+
+def _explanation(outcome: Outcome) -> str:
+    """Why the campaign is as it is, for a person."""
+    assert outcome.spec is not None
+    spec, decision = outcome.spec, outcome.decision
+    match decision.reason:
+        case "ManualResume":
+            return f"somebody resumed it, which is respected until {spec.resume_threshold} agents are available"
+        case "PausedByOther":
+            return "somebody else paused it, so it is not resumed by the operator"
+        case "Stabilizing":
+            return "no change until the count was long enough on this side of the threshold (stabilization)"
+        case "MinimumRunning" | "MinimumPaused":
+            return f"no change so soon after the last one ({decision.reason[0].lower()}{decision.reason[1:]})"
+    if decision.memory.paused_by is Owner.OPERATOR:
+        return f"paused by the operator until {spec.resume_threshold} are available"
+    if outcome.state is CampaignState.PAUSED:
+        return "paused by somebody else"
+    return f"paused when fewer than {spec.pause_threshold} are available"
+
+
+def _progress(ready: _Verdict, outcome: Outcome) -> Iterator[_Verdict]:
+    """Reconciling or Stalled (kstatus): present only while true, and never both."""
+    error = outcome.error or outcome.action_error
+    if outcome.refusal is not None or (error is not None and error.permanent):
+        yield _Verdict("Stalled", "True", ready.reason, ready.message)
+    elif error is not None and ready.status != "True":
+        yield _Verdict("Reconciling", "True", "ProgressingWithRetry", str(error))
+
+
+def _agents_observed(before: Condition | None, outcome: Outcome) -> _Verdict:
+    if outcome.agents is not None:
+        return _Verdict("AgentsObserved", "True", "AgentsCounted", "every page of agents was read")
+    if outcome.agents_error is not None:
+        return _Verdict("AgentsObserved", "False", outcome.agents_error.reason, str(outcome.agents_error))
+    if before is not None:
+        return _Verdict("AgentsObserved", before.status, before.reason, before.message)
+    return _Verdict("AgentsObserved", "Unknown", "NotPolled", "CXone was not polled yet")
+
+
+def _campaign_synced(outcome: Outcome) -> _Verdict:
+    desired = outcome.decision.desired
+    if desired is None:
+        return _Verdict(
+            "CampaignSynced",
+            "True",
+            outcome.decision.reason,
+            "the policy has no opinion: the campaign is left as it is",
+        )
+    if desired is outcome.state:
+        return _Verdict("CampaignSynced", "True", "InDesiredState", f"the campaign is {desired.value} as desired")
+    if outcome.action_error is not None:
+        return _Verdict("CampaignSynced", "False", "ActionFailed", str(outcome.action_error))
+    observing = outcome.spec is not None and outcome.spec.mode is Mode.OBSERVE
+    return _Verdict(
+        "CampaignSynced",
+        "False",
+        "Observing" if observing else outcome.decision.reason,
+        f"the campaign is {outcome.state.value}, desired is {desired.value}",
+    )
+
+
+def _throttled(outcome: Outcome) -> _Verdict:
+    if outcome.decision.memory.paused_by is Owner.OPERATOR:
+        return _Verdict("Throttled", "True", "PausedByOperator", "the operator holds the campaign paused")
+    return _Verdict("Throttled", "False", "NotPausedByOperator", "the operator does not hold the campaign paused")
+
+
+def _fallback_active(outcome: Outcome) -> _Verdict:
+    threshold = outcome.failure_threshold
+    if outcome.polled and outcome.error is not None and outcome.decision.fallback:
+        pause = outcome.spec is not None and outcome.spec.fallback.action is FallbackAction.PAUSE
+        return _Verdict(
+            "FallbackActive",
+            "True",
+            outcome.error.reason,
+            f"at least {threshold} polls in a row failed: the campaign is "
+            + ("paused, as far as it can be" if pause else "held as it is"),
+        )
+    return _Verdict("FallbackActive", "False", "Polling", f"fewer than {threshold} polls in a row failed")

@@ -1,0 +1,59 @@
+"""Everything that is known after one poll of a throttle."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from campaign_throttle.cxone.errors import CXoneError
+from campaign_throttle.policy import Decision
+from campaign_throttle.resources.behaviour import Fallback
+from campaign_throttle.resources.throttle import CampaignState, CampaignThrottleSpec, Intent
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a throttle is not polled, which only a person can mend: a condition reason, and a message."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that is known after one poll of a throttle.
+
+    ``agents`` and ``campaign`` tell of what was read or why not; ``done`` is an action and when CXone accepted
+    it, ``action_error`` why one failed. ``refusal`` says why nothing was polled at all. ``spec`` is None where it could
+    not be read.
+    """
+
+    generation: int
+    now: datetime
+    decision: Decision
+    spec: CampaignThrottleSpec | None
+    campaign_name: str | None = None
+    campaign_word: str = ""
+    agents: int | None = None
+    agents_error: CXoneError | None = None
+    campaign_error: CXoneError | None = None
+    done: Intent | None = None
+    action_error: CXoneError | None = None
+    refusal: Refusal | None = None
+    state: CampaignState = CampaignState.UNKNOWN
+    effective_interval: timedelta | None = None
+    reconcile_at: str | None = None
+
+    @property
+    def polled(self) -> bool:
+        """Whether CXone was asked at all."""
+        return self.refusal is None and self.spec is not None and not self.spec.suspend
+
+    @property
+    def failure_threshold(self) -> int:
+        """How many failures in a row turn Ready False."""
+        return (self.spec.fallback if self.spec else Fallback()).failure_threshold
+
+    @property
+    def error(self) -> CXoneError | None:
+        """What made the poll fail; the one that only a person can mend first."""
+        errors = [error for error in (self.campaign_error, self.agents_error) if error is not None]
+        return next((error for error in errors if error.permanent), errors[0] if errors else None)

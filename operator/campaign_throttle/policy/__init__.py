@@ -1,0 +1,30 @@
+"""The decision: what should happen to a campaign, given what was declared, remembered and seen.
+
+Pure: no I/O, no clock of its own. ``decide`` is the rules; ``Memory`` is all that it remembers, and knows what a
+restart leaves of it; ``inside`` is calling hours.
+"""
+
+from campaign_throttle.policy.calling_hours import inside
+from campaign_throttle.policy.decision import Decision, decide
+from campaign_throttle.policy.memory import (
+    INTENT_LIFETIME,
+    Memory,
+    Observation,
+    StreakMemory,
+    accepted,
+    announced,
+    failed,
+)
+
+__all__ = [
+    "INTENT_LIFETIME",
+    "Decision",
+    "Memory",
+    "Observation",
+    "StreakMemory",
+    "accepted",
+    "announced",
+    "decide",
+    "failed",
+    "inside",
+]

@@ -1,0 +1,504 @@
+"""One poll at a time against a simulated tenant: whose pause it is, whatever is lost, late, stale or cut off."""
+
+import asyncio
+import contextlib
+import copy
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import kopf
+import pytest
+
+from campaign_throttle import engine, reconcile
+from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten
+from campaign_throttle.engine import Engine
+from campaign_throttle.events import Event
+from campaign_throttle.observability.metrics import Metrics
+from campaign_throttle.reconcile import Reconciler
+from campaign_throttle.resources import RECONCILE_ANNOTATION
+from campaign_throttle.tenants import Tenant
+from campaign_throttle.throttles import Throttle
+from cxone_simulator.model import PERSON, AgentState
+from cxone_simulator.traffic import PathClass
+from unit.cxone.tenant_at_work import At, tenant
+
+
+@dataclass
+class Wall:
+    """The time of day, for the operator and the tenant alike; it moves only when told to."""
+
+    seconds: float = field(default_factory=lambda: float(int(time.time())))
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+
+@dataclass
+class Server:
+    """One object on an API server, and the writer of its status.
+
+    ``outcomes`` says how the next writes end: "ok"; "fail" (refused); "lost" (taken, but the answer is lost);
+    "hang" (never taken, and the time is up); "gone". All others are "ok".
+    """
+
+    spec: dict
+    uid: str = "uid-1"
+    annotations: dict = field(default_factory=dict)
+    generation: int = 1
+    version: int = 1
+    status: dict = field(default_factory=lambda: {"observedGeneration": -1})
+    outcomes: list[str] = field(default_factory=list)
+    writes: list[dict] = field(default_factory=list)
+    on_write: object = None
+
+    def body(self, **metadata) -> dict:
+        """The object as a watch brings it."""
+        return copy.deepcopy(
+            {
+                "metadata": {
+                    "namespace": "default",
+                    "name": "sales",
+                    "uid": self.uid,
+                    "generation": self.generation,
+                    "resourceVersion": str(self.version),
+                    "annotations": self.annotations,
+                    **metadata,
+                },
+                "spec": self.spec,
+                "status": self.status,
+            }
+        )
+
+    def edit(self, **spec) -> None:
+        self.spec = {**self.spec, **spec}
+        self.generation, self.version = self.generation + 1, self.version + 1
+
+    async def write(self, namespace, name, uid, status, *, timeout):
+        if self.on_write is not None:
+            await self.on_write(status)
+        outcome = self.outcomes.pop(0) if self.outcomes else "gone" if uid != self.uid else "ok"
+        if outcome == "gone":
+            raise ObjectGone("default/sales is gone")
+        if outcome == "hang":
+            await asyncio.sleep(timeout.total_seconds())
+            raise StatusNotWritten("the API server did not answer in time")
+        if outcome == "fail":
+            raise StatusNotWritten("the API server answered 500")
+        self.status = copy.deepcopy(status)
+        self.version += 1
+        self.writes.append(copy.deepcopy(status))
+        if outcome == "lost":
+            raise StatusNotWritten("the API server did not answer in time")
+        return self.body()
+
+
+@dataclass
+class Work:
+    """An operator with one throttle at work."""
+
+    at: At
+    wall: Wall
+    server: Server
+    tenant: Tenant
+    reconciler: Reconciler
+    throttle: Throttle
+    events: list[Event] = field(default_factory=list)
+
+    async def poll(self, body=None) -> str:
+        return await self.reconciler.poll(self.throttle, body or self.server.body(), None, self.events.append)
+
+    async def polls(self, times: int, seconds: float = 30) -> None:
+        for _ in range(times):
+            self.wall.seconds += seconds
+            await self.poll()
+
+    def start_poll(self, body=None) -> asyncio.Task:
+        return asyncio.create_task(self.poll(body))
+
+    def restart(self) -> None:
+        """Another process takes over: all that it knows is on the server."""
+        self.throttle = Throttle("default", "sales", "uid-1", created=0.0)
+
+    def agents(self, number: int) -> None:
+        self.tenant._counts.clear()  # as time would have made the shared count too old
+        self.at.sim.tenant.set_counts({AgentState.AVAILABLE: number})
+
+    @property
+    def campaign(self) -> str:
+        return self.at.sim.tenant.campaign("cmp-1").status
+
+    def person(self, status: str) -> None:
+        self.at.sim.tenant.change_status(self.at.sim.tenant.campaign("cmp-1"), status, PERSON)
+
+    def puts(self) -> list:
+        return [entry for entry in self.at.requests(PathClass.CAMPAIGN_WRITE) if entry.method == "PUT"]
+
+    def reasons(self) -> list[str]:
+        return [event.reason for event in self.events]
+
+
+@contextlib.asynccontextmanager
+async def working(**spec) -> AsyncIterator[Work]:
+    wall = Wall()
+    async with tenant(now=wall, agents=20) as at:
+        shared = Tenant("default", at.dialect)
+        server = Server({"campaignID": "cmp-1", "interval": "30s", **spec})
+        reconciler = Reconciler(
+            tenant=shared,
+            writer=server,
+            minimum_interval=timedelta(seconds=1),
+            heartbeat=timedelta(minutes=5),
+            now=wall.now,
+        )
+        yield Work(at, wall, server, shared, reconciler, Throttle("default", "sales", "uid-1", created=0.0))
+        await shared.close()
+
+
+@pytest.fixture
+async def work():
+    async with working() as work:
+        yield work
+
+
+async def until_waiting(fault):
+    async with asyncio.timeout(5):
+        while not fault.waiting:  # noqa: ASYNC110 - the simulator has no event for it
+            await asyncio.sleep(0.001)
+
+
+async def killed(poll: asyncio.Task) -> None:
+    poll.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await poll
+
+
+# The plain way
+
+
+async def test_an_intent_is_on_the_server_before_the_put_and_ownership_after_it(work):
+    at_write = []
+
+    async def note(status):
+        at_write.append((work.campaign, status))
+
+    work.agents(2)
+    work.server.on_write = note
+    await work.poll()
+    (before, intent), (after, status) = at_write
+    assert (before, after) == ("RUNNING", "PAUSED")
+    assert intent["intent"]["action"] == "Pause"
+    assert (intent["observedGeneration"], "conditions" in intent) == (-1, False)
+    assert work.server.status["pausedBy"] == "Operator"
+    assert "intent" not in work.server.status
+
+
+async def test_a_steady_state_writes_nothing_until_the_heartbeat(work):
+    await work.poll()
+    written = len(work.server.writes)
+    await work.polls(9)
+    assert len(work.server.writes) == written
+    await work.polls(2)
+    [heartbeat] = work.server.writes[written:]
+    before = work.server.writes[written - 1]
+    assert {key for key in heartbeat if heartbeat[key] != before.get(key)} == {"lastPollTime"}
+
+
+async def test_an_unknown_number_of_agents_neither_pauses_nor_resumes(work):
+    work.at.fault(kind="html", path="agents")
+    await work.polls(4)
+    work.at.sim.faults.clear()
+    work.agents(2)
+    await work.poll()
+    work.at.fault(kind="html", path="agents")
+    work.agents(20)
+    await work.polls(4)
+    assert work.campaign == "PAUSED"
+    assert len(work.puts()) == 1
+
+
+# Writes that fail, or whose answer is lost
+
+
+@pytest.mark.parametrize("intent", ["ok", "fail", "lost"])
+@pytest.mark.parametrize("report", ["ok", "fail", "lost"])
+async def test_a_pause_is_owned_whatever_became_of_its_writes(work, intent, report):
+    await work.poll()
+    work.agents(2)
+    work.server.outcomes = [intent, report]
+    await work.polls(2)
+    assert work.server.status["pausedBy"] == "Operator"
+    work.agents(20)
+    await work.polls(1)
+    assert work.campaign == "RUNNING"
+    assert "pausedBy" not in work.server.status
+    assert "intent" not in work.server.status
+    assert work.reasons().count("CampaignPaused") == work.reasons().count("CampaignResumed") == 1
+
+
+@pytest.mark.parametrize("intent", ["fail", "lost"])
+async def test_a_resume_waits_until_it_can_be_announced(work, intent):
+    work.agents(2)
+    await work.poll()
+    work.agents(20)
+    work.server.outcomes = [intent, "fail"]
+    await work.polls(1)
+    assert work.campaign == "PAUSED"
+    await work.polls(1)
+    assert work.campaign == "RUNNING"
+    assert "intent" not in work.server.status
+
+
+async def test_an_object_that_is_gone_is_not_acted_for(work):
+    work.agents(2)
+    work.server.outcomes = ["gone", "gone"]
+    await work.poll()
+    assert work.puts() == []
+
+
+async def test_what_a_lost_answer_left_on_the_server_is_cleared_though_the_watch_lags(work):
+    await work.poll()
+    stale = work.server.body()
+    work.agents(2)
+    work.server.outcomes = ["lost", "lost"]  # taken by the server: pausedBy Operator
+    work.wall.seconds += 30
+    await work.poll(stale)
+    assert work.server.status["pausedBy"] == "Operator"
+    work.person("RUNNING")
+    work.agents(20)
+    work.wall.seconds += 30
+    await work.poll(stale)  # the watch has not caught up
+    assert work.campaign == "RUNNING"
+    # A crash now must not find a pause of ours that is none: the next pause would be taken for undone by hand.
+    assert "pausedBy" not in work.server.status
+
+
+async def test_a_new_object_of_the_same_name_is_not_taken_for_the_old_one(work):
+    """A write goes by name: its answer tells whose status was written."""
+    work.agents(2)
+    old = work.server.body()
+    work.server.uid = "uid-2"
+    await work.poll(old)
+    assert work.puts() == []
+
+
+# Killed in the middle
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("seconds", [0, 90])
+async def test_a_pause_is_ours_though_the_process_was_killed_after_a_read_that_took_long(work, moment, seconds):
+    """A read may take as long as an interval; the intent's time must be that of the intent."""
+    await work.poll()
+    work.agents(2)
+    slow = work.at.fault(kind="hang", path="agents", count=1)
+    poll = work.start_poll()
+    await until_waiting(slow)
+    work.wall.seconds += seconds
+    cut = work.at.fault(kind="hang", path="campaign-write", when=moment, count=1)
+    work.at.sim.faults.remove(slow.id)
+    await until_waiting(cut)
+    await killed(poll)
+    work.at.sim.faults.clear()
+    work.restart()
+    work.wall.seconds += 5
+    work.agents(2)
+    await work.poll()
+    assert work.campaign == "PAUSED"
+    assert work.server.status["pausedBy"] == "Operator"
+
+
+async def test_a_transition_has_the_time_of_the_transition(work):
+    await work.poll()
+    work.agents(2)
+    slow = work.at.fault(kind="hang", path="agents", count=1)
+    poll = work.start_poll()
+    await until_waiting(slow)
+    work.wall.seconds += 20
+    work.at.sim.faults.clear()
+    await poll
+    found = datetime.fromisoformat(work.server.status["lastTransition"]["time"])
+    assert found >= work.at.sim.tenant.campaign("cmp-1").updated - timedelta(seconds=1)
+
+
+async def test_a_pause_found_settled_and_resumed_in_the_same_poll_is_in_the_history(work):
+    await work.poll()
+    work.agents(2)
+    cut = work.at.fault(kind="hang", path="campaign-write", when="after", count=1)
+    poll = work.start_poll()
+    await until_waiting(cut)
+    await killed(poll)
+    work.at.sim.faults.clear()
+    work.restart()
+    work.agents(20)
+    await work.poll()
+    assert work.campaign == "RUNNING"
+    assert [transition["to"] for transition in work.server.status["history"]] == ["Running", "Paused"]
+
+
+async def test_ownership_that_only_memory_has_is_written_before_a_stop_ends_the_poll(work, monkeypatch):
+    """The API server was slow to take the intent, and is back: the report is on its way when SIGTERM comes."""
+    monkeypatch.setattr(engine, "post", lambda body, event: work.events.append(event))
+    await work.poll()
+    work.agents(2)
+    work.server.outcomes = ["fail"]
+    reporting = asyncio.Event()
+
+    async def slowly(status):
+        if "intent" not in status:
+            reporting.set()
+            await asyncio.sleep(0.05)
+
+    work.server.on_write = slowly
+    running = Engine(work.reconciler, Metrics())
+    body = kopf.Body(work.server.body())
+    running.register(body)
+    stopped = asyncio.Event()
+    run = asyncio.create_task(running.poll_when_due(body, stopped))
+    await asyncio.wait_for(reporting.wait(), 5)
+    stopped.set()
+    await run
+    assert work.campaign == "PAUSED"
+    assert work.server.status.get("pausedBy") == "Operator"
+
+
+# Slow polls and stale decisions
+
+
+async def test_a_throttle_that_is_suspended_during_a_poll_does_not_act(work):
+    await work.poll()
+    work.agents(2)
+    slow = work.at.fault(kind="hang", path="agents", count=1)
+    body = work.server.body()  # kopf's live view of the object
+    poll = work.start_poll(body)
+    await until_waiting(slow)
+    work.server.edit(suspend=True)
+    body.update(work.server.body())
+    work.throttle.notice(body)
+    work.at.sim.faults.clear()
+    await poll
+    assert work.puts() == []
+    assert work.campaign == "RUNNING"
+
+
+async def test_a_pause_has_time_enough_though_reading_and_announcing_were_slow(work, monkeypatch):
+    """The same shares as in earnest: of a poll's 15 s, reading takes 10 and the API server its 5."""
+    monkeypatch.setattr(reconcile, "POLL_TIMEOUT", timedelta(seconds=0.9))
+    monkeypatch.setattr(reconcile, "INTENT_TIMEOUT", timedelta(seconds=0.4))
+    work.server.spec["interval"] = "1s"
+    work.agents(2)
+    work.at.fault(kind="latency", path="agents", seconds=0.65, count=1)
+    work.server.outcomes = ["hang"]
+    await work.poll()
+    assert work.campaign == "PAUSED"
+
+
+# People
+
+
+async def test_a_pause_that_a_person_made_while_the_throttle_was_suspended_is_not_undone(work):
+    work.agents(2)
+    await work.poll()
+    work.server.edit(suspend=True)
+    await work.polls(1)
+    work.wall.seconds += 3600
+    work.person("RUNNING")
+    work.wall.seconds += 3600
+    work.person("PAUSED")
+    work.wall.seconds += 3600
+    work.server.edit(suspend=False)
+    work.agents(20)
+    await work.polls(2)
+    assert work.campaign == "PAUSED"
+    assert work.server.status["pausedBy"] == "Other"
+
+
+async def test_a_persons_pause_while_cxone_refuses_the_operators_is_a_persons(work):
+    """An answer 500 and a campaign that is read back as running: the pause had no effect."""
+    await work.poll()
+    work.agents(2)
+    work.at.fault(kind="status", path="campaign-write", code=500)
+    await work.polls(3)
+    assert work.campaign == "RUNNING"
+    work.wall.seconds += 10
+    work.person("PAUSED")
+    work.at.sim.faults.clear()
+    work.agents(20)
+    await work.polls(2, seconds=20)
+    assert work.campaign == "PAUSED"
+
+
+# Events
+
+
+async def test_each_row_of_failed_actions_has_its_event(work):
+    await work.poll()
+    for _ in range(2):
+        fault = work.at.fault(kind="status", path="campaign-write", code=409)
+        work.agents(2)
+        await work.polls(1)
+        work.at.sim.faults.remove(fault.id)
+        work.agents(20)
+        await work.polls(5)  # the agents are back before the next try
+    assert work.reasons().count("ActionFailed") == 2
+
+
+# Requests to poll now
+
+
+async def test_an_empty_reconcile_annotation_is_one_request_and_is_echoed(work):
+    await work.poll()
+    work.server.annotations[RECONCILE_ANNOTATION] = ""
+    work.server.version += 1
+    await work.poll()
+    counted = len(work.at.requests(PathClass.AGENTS))
+    await work.poll()
+    assert len(work.at.requests(PathClass.AGENTS)) == counted  # the count of a moment ago serves
+
+
+# The watchdog
+
+
+@pytest.fixture
+def running(work):
+    return Engine(work.reconciler, Metrics())
+
+
+async def test_an_object_that_waits_for_somebody_elses_finalizer_is_not_stuck(work, running):
+    """kopf runs no timer of an object that is being deleted; its throttle must not fail the liveness probe."""
+    terminating = work.server.body(deletionTimestamp="2026-11-24T12:00:00Z", finalizers=["example.com/hold"])
+    running.register(terminating)
+    await running.notice(None, terminating)
+    for throttle in running.throttles:
+        throttle.created -= 3600
+    assert running.alive() is None
+
+
+async def test_a_throttle_whose_timer_died_is_stuck(work, running):
+    running.register(work.server.body())
+    for throttle in running.throttles:
+        throttle.created -= 3600
+    assert "default/sales" in running.alive()
+
+
+async def test_a_deleted_object_leaves_nothing_behind(work, running):
+    running.register(work.server.body())
+    await running.notice("DELETED", work.server.body())
+    assert len(running.throttles) == 0
+
+
+async def test_a_timer_that_outlives_its_object_polls_nothing(work, running, monkeypatch):
+    """kopf doesn't stop the timer of an object that is gone before it had the finalizer."""
+    monkeypatch.setattr(engine, "post", lambda body, event: None)
+    body = kopf.Body(work.server.body())
+    running.register(body)
+    await running.notice("DELETED", body)
+    with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+        async with asyncio.timeout(1):
+            await running.poll_when_due(body, asyncio.Event())
+    assert work.at.requests() == []
+    assert len(running.throttles) == 0
