@@ -177,7 +177,9 @@ def main() -> int:
     except (PromiseBroken, ControlPlaneError, ProcessEnded) as error:
         say(f"\nFAILED: {error}")
         return 1
-    say("\nAs promised: paused at the first poll with fewer than 5, resumed at the first with 8, untouched at 5 and 7.")
+    say(
+        "\nAs promised: paused at the first poll with fewer than 5, resumed at the first with 8, untouched at 5 and 7."
+    )
     return 0
 
 

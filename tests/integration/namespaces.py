@@ -54,7 +54,14 @@ class Namespace:
     def wait_ready(self, name: str, *, seconds: int = 20) -> None:
         """``kubectl wait --for=condition=Ready``."""
         self.plane.kubectl(
-            *("wait", "--for=condition=Ready", f"campaignthrottle/{name}", "-n", self.name, f"--timeout={seconds}s")
+            *(
+                "wait",
+                "--for=condition=Ready",
+                f"campaignthrottle/{name}",
+                "-n",
+                self.name,
+                f"--timeout={seconds}s",
+            )
         )
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:

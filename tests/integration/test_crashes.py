@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from control_plane import ControlPlane
 from integration.conftest import FAST
 from integration.namespaces import Namespace

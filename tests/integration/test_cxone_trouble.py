@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import psutil
 import pytest
+
 from integration.namespaces import Namespace, conditions
 from stack import Operator, Simulator, wait_for
 
@@ -42,7 +43,10 @@ TROUBLES = {
         client(scopes=["interactions:agents:read", "campaigns:write"]), "Forbidden", "campaigns:read", True
     ),
     "unknown campaign": Trouble(
-        lambda simulator: simulator.control("DELETE", "campaigns/cmp-1"), "CampaignNotFound", "spec.campaignID", True
+        lambda simulator: simulator.control("DELETE", "campaigns/cmp-1"),
+        "CampaignNotFound",
+        "spec.campaignID",
+        True,
     ),
     "connections reset": Trouble(
         lambda simulator: simulator.add_fault("reset"), "CXoneUnreachable", "check that CXone is up", False
@@ -69,7 +73,10 @@ TROUBLES = {
         lambda simulator: simulator.add_fault("empty-204", "agents"), "InvalidResponse", "no agents", False
     ),
     "rate limit": Trouble(
-        lambda simulator: simulator.add_fault("status", code=429, retryAfter=60), "RateLimited", "longer interval", False
+        lambda simulator: simulator.add_fault("status", code=429, retryAfter=60),
+        "RateLimited",
+        "longer interval",
+        False,
     ),
 }
 

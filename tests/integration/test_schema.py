@@ -18,7 +18,21 @@ from stack import wait_for
 MANIFESTS = Path(__file__).parent / "manifests"
 REFUSED: dict[str, dict[str, Any]] = yaml.safe_load((MANIFESTS / "refused.yaml").read_text())
 ACCEPTED: dict[str, dict[str, Any]] = yaml.safe_load((MANIFESTS / "accepted.yaml").read_text())
-DEFAULTS = {"pauseThreshold": 5, "resumeThreshold": 8, "interval": "30s", "suspend": False, "mode": "Enforce"}
+STREAK = {"samples": 1, "window": "0s"}
+DEFAULTS = {
+    "pauseThreshold": 5,
+    "resumeThreshold": 8,
+    "interval": "30s",
+    "suspend": False,
+    "mode": "Enforce",
+    "agents": {"states": ["available"]},
+    "stabilization": {"pause": STREAK, "resume": STREAK},
+    "minimumRunning": "0s",
+    "minimumPaused": "0s",
+    "manualOverride": "Respect",
+    "fallback": {"failureThreshold": 3, "action": "Hold"},
+    "deletionPolicy": "Retain",
+}
 NOW = "2026-01-01T00:00:00Z"
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": NOW, "reason": "Controlling", "message": "fine"}
 TRANSITION = {"time": NOW, "to": "Paused", "reason": "BelowPauseThreshold", "availableAgents": 4}
@@ -105,7 +119,7 @@ def test_all_else_of_an_existing_throttle_can_be_changed(schema_namespace: Names
     schema_namespace.apply("mutable", campaignID="cmp-1")
     changes = {"pauseThreshold": 9, "resumeThreshold": 10, "interval": "2s", "suspend": True, "mode": "Observe"}
     schema_namespace.apply("mutable", campaignID="cmp-1", **changes)
-    assert schema_namespace.get("mutable")["spec"] == {"campaignID": "cmp-1"} | changes
+    assert schema_namespace.get("mutable")["spec"] == DEFAULTS | {"campaignID": "cmp-1"} | changes
 
 
 @pytest.mark.parametrize(

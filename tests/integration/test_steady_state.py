@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from control_plane import ControlPlane
 from integration.namespaces import Namespace
 from stack import Operator, Simulator, wait_for
@@ -23,10 +24,13 @@ def test_in_sixty_seconds_of_steady_state_the_operator_writes_nothing(
         namespace.wait_ready(f"steady-{number}")
     namespace.apply("suspended", suspend=True)
     namespace.apply("observing", campaignID="cmp-1", mode="Observe")
+    namespace.apply("rival", campaignID="cmp-0")
     namespace.apply("unknown", campaignID="there-is-none")
-    for name in ("suspended", "observing", "unknown"):
+    for name in ("suspended", "observing", "unknown", "rival"):
         namespace.wait_for_status(name, lambda status: status.get("conditions"), "a first report")
-    namespace.wait_for_status("unknown", lambda status: status.get("consecutiveFailures", 0) >= 3, "three failures")
+    namespace.wait_for_status(
+        "unknown", lambda status: status.get("consecutiveFailures", 0) >= 3, "three failures"
+    )
     settled = len(writes(plane))
     wait_for(lambda: len(writes(plane)) == settled, "the last writes to be logged")
 

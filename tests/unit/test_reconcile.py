@@ -189,7 +189,7 @@ async def test_an_intent_is_on_the_server_before_the_put_and_ownership_after_it(
     work.agents(2)
     work.server.on_write = note
     await work.poll()
-    (before, intent), (after, status) = at_write
+    (before, intent), (after, _) = at_write
     assert (before, after) == ("RUNNING", "PAUSED")
     assert intent["intent"]["action"] == "Pause"
     assert (intent["observedGeneration"], "conditions" in intent) == (-1, False)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from stack.processes import Process
 
-CLIENT_ID, CLIENT_SECRET = "simulator", "simulator-secret"  # noqa: S105 - of the simulator
+CLIENT_ID, CLIENT_SECRET = "simulator", "simulator-secret"
 
 
 class Simulator(Process):

@@ -242,5 +242,7 @@ def _checked(answer: Answer, operation: Operation) -> Answer:
             f"CXone forbids the {operation.name} request (403): grant the client the scope {operation.scope}"
         )
     if status >= 500:
-        raise CXoneServerError(f"CXone answered with a server error (5xx) to the {operation.name} request: CXone has a problem")
+        raise CXoneServerError(
+            f"CXone answered with a server error (5xx) to the {operation.name} request: CXone has a problem"
+        )
     raise CXoneError(f"CXone answered {status} to the {operation.name} request, where 200 was expected")

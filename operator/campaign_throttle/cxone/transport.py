@@ -42,6 +42,10 @@ class Answer:
         Raises:
             InvalidResponse: it isn't one, by its content type or by its shape.
         """
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            raise InvalidResponse(
+                f"the answer to the {self.operation} request is compressed, which was not asked for"
+            )
         content_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/json" and not content_type.endswith("+json"):
             raise InvalidResponse(
@@ -166,10 +170,6 @@ class Transport:
                 raise InvalidResponse(
                     f"the {operation} request was redirected, and redirects are not followed: "
                     "set the base URL to the final address"
-                )
-            if response.headers.get("content-encoding", "identity").lower() != "identity":
-                raise InvalidResponse(
-                    f"the answer to the {operation} request is compressed, which was not asked for"
                 )
             body = bytearray()
             async for chunk in response.aiter_raw():

@@ -72,7 +72,7 @@ async def test_an_answer_that_makes_no_sense_is_not_asked_for_again(fault):
 
 
 async def test_a_time_out_is_not_repeated():
-    async with tenant(timeout=0.2) as at:
+    async with tenant(timeout=1.0) as at:
         at.fault(kind="hang", path="campaign-read")
         with pytest.raises(CXoneTimeout):
             await at.campaign()
