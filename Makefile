@@ -21,7 +21,7 @@ $(BIN)/.installed: requirements-dev.txt pyproject.toml
 venv: $(BIN)/.installed ## Make .venv with everything that development needs
 
 .PHONY: control-plane
-control-plane: venv ## Build etcd, kube-apiserver, kube-controller-manager and kubectl (about 5 minutes, then cached)
+control-plane: venv ## Build etcd, kube-apiserver, kube-controller-manager, kubectl and the oracles (about 7 minutes, then cached)
 	@$(BIN)/python -m control_plane build
 
 .PHONY: demo
@@ -53,8 +53,11 @@ format: venv ## Format the code
 	$(BIN)/ruff format
 
 .PHONY: generate
-generate: venv ## Print the CRDs into crds/
-	$(BIN)/campaign-throttle crds > crds/campaignthrottles.yaml
+generate: venv ## Write what is generated: crds/, docs/reference/, the settings for Argo CD
+	@set -e; new=$$(mktemp); trap 'rm -f "$$new"' EXIT; \
+		$(BIN)/campaign-throttle crds > "$$new"; cat "$$new" > crds/campaignthrottles.yaml
+	@$(BIN)/python docs/reference/generate.py
+	@$(BIN)/python deploy/argocd/generate.py
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --upgrade

@@ -78,7 +78,7 @@ def _not_ready(
 ) -> _Verdict:
     """False at once for what only a person can mend; what may pass leaves Ready as it was for a while."""
     of_this_spec = before if before is not None and before.observed_generation == outcome.generation else None
-    lasting = error.permanent or failures >= outcome.failure_threshold
+    lasting = outcome.is_stalled(error) or failures >= outcome.failure_threshold
     if of_this_spec is not None and not lasting and of_this_spec.status == "True":
         if of_this_spec.reason != "Suspended":
             return _Verdict("Ready", "True", of_this_spec.reason, of_this_spec.message)
@@ -138,7 +138,7 @@ def _explanation(outcome: Outcome) -> str:
 def _progress(ready: _Verdict, outcome: Outcome) -> Iterator[_Verdict]:
     """Reconciling or Stalled (kstatus): present only while true, and never both."""
     error = outcome.error or outcome.action_error
-    if outcome.refusal is not None or (error is not None and error.permanent):
+    if outcome.refusal is not None or (error is not None and outcome.is_stalled(error)):
         yield _Verdict("Stalled", "True", ready.reason, ready.message)
     elif error is not None and ready.status != "True":
         yield _Verdict("Reconciling", "True", "ProgressingWithRetry", str(error))

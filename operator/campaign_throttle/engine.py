@@ -108,7 +108,7 @@ class Engine:
         if late is not None:
             self._metrics.late(late)
         rival = self.throttles.rival(throttle)
-        if rival is None:
+        if rival is None and throttle.claim is not None and throttle.claim.active:
             for sibling in self.throttles.siblings(throttle):
                 throttle.adopt(sibling)
         poll = throttle.poll = asyncio.create_task(

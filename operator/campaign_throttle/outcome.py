@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from campaign_throttle.cxone.errors import CXoneError
+from campaign_throttle.cxone.errors import CredentialsMissing, CXoneError
 from campaign_throttle.policy import Decision
 from campaign_throttle.resources.behaviour import Fallback
 from campaign_throttle.resources.throttle import CampaignState, CampaignThrottleSpec, Intent
@@ -21,9 +21,9 @@ class Refusal:
 class Outcome:
     """Everything that is known after one poll of a throttle.
 
-    ``agents`` and ``campaign`` tell of what was read or why not; ``done`` is an action and when CXone accepted
-    it, ``action_error`` why one failed. ``refusal`` says why nothing was polled at all. ``spec`` is None where it could
-    not be read.
+    ``agents`` and ``campaign`` tell of what was read or why not; ``done`` is an action and when CXone accepted it,
+    ``action_error`` why one failed. ``refusal`` says why nothing was polled at all. ``settling`` is whether the spec
+    is so new that what it refers to may still be on its way. ``spec`` is None where it could not be read.
     """
 
     generation: int
@@ -41,6 +41,7 @@ class Outcome:
     state: CampaignState = CampaignState.UNKNOWN
     effective_interval: timedelta | None = None
     reconcile_at: str | None = None
+    settling: bool = False
 
     @property
     def polled(self) -> bool:
@@ -51,6 +52,10 @@ class Outcome:
     def failure_threshold(self) -> int:
         """How many failures in a row turn Ready False."""
         return (self.spec.fallback if self.spec else Fallback()).failure_threshold
+
+    def is_stalled(self, error: CXoneError) -> bool:
+        """Whether only a person can mend an error, as far as can be told yet."""
+        return error.permanent and not (self.settling and isinstance(error, CredentialsMissing))
 
     @property
     def error(self) -> CXoneError | None:

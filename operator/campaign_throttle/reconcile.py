@@ -42,6 +42,8 @@ POLL_TIMEOUT = timedelta(seconds=15)
 #: A deleted throttle's campaign is resumed within this time, or not at all. Below the 10 s of the contract, so
 #: that a whole namespace is gone within them.
 RELEASE_TIMEOUT = timedelta(seconds=8)
+#: What a GitOps tool may be about to apply is waited for this long before a throttle is called stalled.
+GRACE = timedelta(seconds=30)
 #: How old a count of agents may be after a change of the spec.
 AGE_AFTER_SPEC_CHANGE = timedelta(seconds=2)
 
@@ -85,19 +87,7 @@ class Reconciler:
         throttle.observe_status(body)
         assert throttle.reported is not None
         previous = throttle.reported
-        memory = throttle.recall()
-        generation, request = wish(body)
-        asked = throttle.handled != (generation, request)
-        first_request = request if request != previous.last_handled_reconcile_at else None
-        base = Outcome(
-            generation=generation,
-            now=self._now(),
-            decision=Decision("Invalid", memory),
-            spec=None,
-            reconcile_at=request,
-            state=previous.campaign_state or CampaignState.UNKNOWN,
-        )
-        throttle.handled = (generation, request)
+        base, max_age = self._begin(throttle, body, previous)
         try:
             spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
         except ValidationError as error:
@@ -111,13 +101,14 @@ class Reconciler:
             refusal = Refusal("CampaignConflict", _conflict(throttle, spec, rival))
             await self._report(throttle, previous, replace(outcome, refusal=refusal), post)
             return refusal.reason
+        memory = throttle.recall()
         if spec.suspend:
             decision = policy.decide(spec, memory, Observation(None, CampaignState.UNKNOWN), outcome.now)
             await self._report(throttle, previous, replace(outcome, decision=decision), post)
             return "suspended"
 
         deadline = loop.time() + max(interval, POLL_TIMEOUT).total_seconds()
-        max_age = timedelta(0) if first_request else AGE_AFTER_SPEC_CHANGE if asked else shared_age(interval)
+        max_age = shared_age(interval) if max_age is None else max_age
         outcome, changed_at = await self._read(outcome, spec, max_age, deadline)
         decision = policy.decide(spec, memory, Observation(outcome.agents, outcome.state, changed_at), outcome.now)
         throttle.memory = decision.memory
@@ -127,6 +118,29 @@ class Reconciler:
             outcome = await self._act(throttle, spec, outcome, decision.action)
         await self._report(throttle, previous, outcome, post)
         return outcome.error.reason if outcome.error else "success"
+
+    def _begin(
+        self, throttle: Throttle, body: Mapping[str, Any], previous: CampaignThrottleStatus
+    ) -> tuple[Outcome, timedelta | None]:
+        """What is known before a poll; and how old a count of agents may be, if something asks for this poll."""
+        now = asyncio.get_running_loop().time()
+        generation, request = wish(body)
+        handled = throttle.handled
+        if generation != (handled[0] if handled else previous.observed_generation):
+            throttle.changed = now
+        throttle.handled = (generation, request)
+        base = Outcome(
+            generation=generation,
+            now=self._now(),
+            decision=Decision("Invalid", throttle.recall()),
+            spec=None,
+            reconcile_at=request,
+            state=previous.campaign_state or CampaignState.UNKNOWN,
+            settling=throttle.changed is not None and now - throttle.changed < GRACE.total_seconds(),
+        )
+        if request is not None and request != previous.last_handled_reconcile_at:
+            return base, timedelta(0)
+        return base, None if handled == throttle.handled else AGE_AFTER_SPEC_CHANGE
 
     # Read
 

@@ -45,7 +45,7 @@ def next_due(interval: timedelta, phase: float, now: float) -> float:
 
 @dataclass
 class Throttle:
-    """One CampaignThrottle at work. Times are of the event loop, in seconds.
+    """One CampaignThrottle at work. Times are of the event loop, in seconds; ``changed`` is when its spec did last.
 
     ``reported`` is the status that the operator stands by; ``stored`` the one that the API server is known to
     hold (None: not known, since a write was not confirmed). They differ while the API server is away.
@@ -68,6 +68,7 @@ class Throttle:
     claim: "Claim | None" = None
     poll: "asyncio.Task[str] | None" = None
     handled: tuple[int, str | None] | None = None
+    changed: float | None = None
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
 
     def notice(self, body: Mapping[str, Any]) -> None:

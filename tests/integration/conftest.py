@@ -1,4 +1,6 @@
-"""A real control plane for the whole run; a simulator, an operator and a namespace for each test."""
+"""A real control plane for the whole run, and all that happened on it; a simulator, an operator and a namespace
+for each test.
+"""
 
 import json
 import uuid
@@ -6,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from control_plane import ControlPlane
 from integration.namespaces import Namespace
+from integration.recorder import Recorder
 from stack import Operator, Simulator
 
 ROOT = Path(__file__).parents[2]
@@ -15,13 +19,35 @@ SYSTEM = "campaign-throttle-system"
 FAST = {"CAMPAIGN_THROTTLE_MINIMUM_INTERVAL": "1s"}
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The oracles speak last: about everything that the other tests made happen."""
+    items.sort(key=lambda item: item.path.name == "test_zz_oracles.py")
+
+
 @pytest.fixture(scope="session")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+def unwatched_plane() -> Iterator[ControlPlane]:
     """A control plane with everything of deploy/base applied."""
     with ControlPlane(audit=True) as plane:
         plane.kubectl("apply", "-k", str(ROOT / "deploy/base"))
         plane.kubectl("wait", "--for=condition=Established", "crd/campaignthrottles.campaignthrottle.io")
         yield plane
+
+
+@pytest.fixture(scope="session")
+def recorder(unwatched_plane: ControlPlane) -> Iterator[Recorder]:
+    """Every version that a throttle of this run ever had."""
+    recorder = Recorder(unwatched_plane)
+    recorder.look()
+    recorder.follow()
+    yield recorder
+    recorder.stop()
+
+
+@pytest.fixture(scope="session")
+def plane(unwatched_plane: ControlPlane, recorder: Recorder) -> ControlPlane:
+    """The control plane of the run, with the recorder on."""
+    return unwatched_plane
 
 
 @pytest.fixture(scope="session")

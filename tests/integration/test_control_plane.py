@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import shutil
 import signal
 import ssl
 import subprocess
@@ -110,9 +111,7 @@ def test_listens_on_loopback_addresses_only(running: ControlPlane) -> None:
 def test_reports_the_version_of_go_mod(running: ControlPlane) -> None:
     reported = json.loads(running.kubectl("version", "-o", "json").stdout)
     assert (
-        reported["serverVersion"]["gitVersion"]
-        == reported["clientVersion"]["gitVersion"]
-        == recipe.read().kubernetes
+        reported["serverVersion"]["gitVersion"] == reported["clientVersion"]["gitVersion"] == recipe.read().version
     )
 
 
@@ -242,6 +241,23 @@ def test_names_the_program_that_kubebuilder_assets_lacks(
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     with pytest.raises(BinariesError, match=f"{tmp_path}/etcd is missing"):
         ControlPlane().start()
+
+
+def test_the_oracles_are_built_whatever_kubebuilder_assets_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
+    assert binaries.is_program(binaries.oracles())
+
+
+@pytest.mark.parametrize("changed", ["go.mod", "go.sum", "main.go"])
+def test_a_change_of_the_oracles_is_another_build_of_them_alone(tmp_path: Path, changed: str) -> None:
+    folder = shutil.copytree(recipe.ORACLES_FOLDER, tmp_path / "oracles")
+    with (folder / changed).open("a") as file:
+        file.write("// changed\n")
+    assert recipe.read_oracles(folder).digest != recipe.read_oracles().digest
+    assert recipe.read_oracles(folder).version == recipe.read_oracles().version
+    assert recipe.ORACLES not in recipe.read().packages
 
 
 def test_starts_without_a_controller_manager_and_says_so(

@@ -167,7 +167,7 @@ def test_thirty_throttles_of_a_tenant_share_one_token_and_one_count_per_interval
     print(f"{len(reads)} campaign reads, {len(counts)} agent counts, tokens: {simulator.control('GET', 'tokens')}")
     assert simulator.control("GET", "tokens")["granted"] == 1
     assert {request["campaign"] for request in reads} == set(THIRTY)
-    assert len(counts) <= 6
+    assert 4 <= len(counts) <= 6
 
 
 def test_every_agent_on_every_page_is_counted_and_a_failed_page_changes_nothing(

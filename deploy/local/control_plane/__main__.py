@@ -28,7 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, interrupt)
     try:
         if options.command == "build":
-            print(binaries.ensure().folder)
+            folder = binaries.ensure().folder
+            binaries.oracles()
+            print(folder)
         else:
             run(ControlPlane(options.folder, options.audit))
     except ControlPlaneError as error:

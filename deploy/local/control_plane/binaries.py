@@ -44,12 +44,35 @@ def ensure(say: Say = build.to_stderr) -> Binaries:
     assets = os.environ.get(ASSETS_VARIABLE)
     if assets:
         return from_assets(Path(assets))
-    wanted = recipe.read()
+    folder = ensure_built(recipe.read(), say)
+    return Binaries(folder, has_controllers=is_program(folder / CONTROLLERS))
+
+
+def oracles(say: Say = build.to_stderr) -> Path:
+    """Finds the program that asks kstatus and Flux's checks about objects, or builds it.
+
+    It is in no `KUBEBUILDER_ASSETS`, so that one is ignored.
+
+    Args:
+        say: gets each line of progress.
+
+    Raises:
+        BinariesError: there is no Go, or the build failed.
+    """
+    return ensure_built(recipe.read_oracles(), say) / recipe.ORACLES
+
+
+def ensure_built(wanted: recipe.Recipe, say: Say) -> Path:
+    """The folder of the cache with all programs of a recipe, built into it if need be.
+
+    Raises:
+        BinariesError: there is no Go, or the build failed.
+    """
     go = toolchain.choose(wanted.go, cache_folder())
     folder = cached_folder(wanted, go)
     if not is_complete(folder, tuple(wanted.packages)):
         build.build(wanted, go, folder, say)
-    return Binaries(folder, has_controllers=is_program(folder / CONTROLLERS))
+    return folder
 
 
 def from_assets(folder: Path) -> Binaries:
@@ -96,7 +119,7 @@ def cache_folder() -> Path:
 def cached_folder(wanted: recipe.Recipe, go: toolchain.Toolchain) -> Path:
     """Where a build lies: everything that changes its outcome is in the name."""
     system = f"{platform.system()}-{platform.machine()}".lower()
-    return cache_folder() / f"{wanted.kubernetes}-go{go.version}-{system}-{wanted.digest}"
+    return cache_folder() / f"{wanted.version}-go{go.version}-{system}-{wanted.digest}"
 
 
 def is_complete(folder: Path, names: tuple[str, ...]) -> bool:

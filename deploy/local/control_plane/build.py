@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from control_plane.errors import LOG_LINES, BinariesError
-from control_plane.recipe import MODULE_FOLDER, Recipe
+from control_plane.recipe import Recipe
 from control_plane.toolchain import Toolchain
 
 Say = Callable[[str], None]
@@ -64,15 +64,16 @@ def build(wanted: Recipe, go: Toolchain, folder: Path, say: Say) -> None:
 def build_all(wanted: Recipe, go: Toolchain, program: Path, folder: Path, say: Say) -> None:
     """Builds program after program, with a line before, while and after."""
     count = len(wanted.packages)
+    binaries = "1 binary" if count == 1 else f"{count} binaries"
     say(
-        f"building {count} binaries of Kubernetes {wanted.kubernetes} with Go {go.version}, "
-        "about 5 minutes the first time on two cores"
+        f"building {binaries} of {wanted.title} with Go {go.version}, "
+        f"about {wanted.minutes} minutes the first time on two cores"
     )
     began = time.monotonic()
     for number, (name, package) in enumerate(wanted.packages.items(), start=1):
         prefix = f"[{number}/{count}] {name}: "
         build_one(wanted, program, package, folder / name, labelled(prefix, say))
-    say(f"built {count} binaries in {time.monotonic() - began:.0f} s")
+    say(f"built {binaries} in {time.monotonic() - began:.0f} s")
 
 
 def labelled(prefix: str, say: Say) -> Say:
@@ -91,7 +92,7 @@ def build_one(wanted: Recipe, program: Path, package: str, output: Path, say: Sa
             *(program, "build", "-v", "-trimpath", "-buildvcs=false"),
             *("-ldflags", wanted.linker_flags, "-o", output, package),
         ],
-        cwd=MODULE_FOLDER,
+        cwd=wanted.module,
         env=go_environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

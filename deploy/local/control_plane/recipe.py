@@ -1,4 +1,4 @@
-"""What is built, read from go.mod: the one place that names the version of Kubernetes."""
+"""What is built, read from the two go.mod files: the one place that names versions."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from control_plane.errors import BinariesError
 
 MODULE_FOLDER = Path(__file__).resolve().parents[1]
+ORACLES_FOLDER = MODULE_FOLDER / "oracles"
+ORACLES = "oracles"
 
 # Go would name a program after the last part of its path; only etcd's is called otherwise.
 OTHER_NAMES = {"go.etcd.io/etcd/server/v3": "etcd"}
@@ -17,35 +19,36 @@ OTHER_NAMES = {"go.etcd.io/etcd/server/v3": "etcd"}
 # Where Kubernetes keeps its version: the first is what is served and printed, the second what its
 # clients send as user agent. Its own release scripts set both.
 VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+STRIPPED = "-s -w"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What go.mod asks for.
+    """What a go.mod asks for.
 
     Attributes:
-        kubernetes: the version of Kubernetes, e.g. `v1.36.3`.
+        title: for people, e.g. `Kubernetes v1.36.3`.
+        minutes: about how long it takes the first time, on two cores.
+        version: e.g. `v1.36.3`; the build's folder in the cache begins with it.
+        module: the folder of go.mod.
         go: the oldest Go that can build it, e.g. `(1, 26, 0)`.
         packages: Go package by the name of the program that it becomes, smallest build first.
-        digest: changes when go.mod or go.sum change.
+        linker_flags: for each of them.
+        digest: changes when what is read of the module's folder does.
     """
 
-    kubernetes: str
+    title: str
+    minutes: int
+    version: str
+    module: Path
     go: tuple[int, ...]
     packages: dict[str, str]
+    linker_flags: str
     digest: str
-
-    @property
-    def linker_flags(self) -> str:
-        """Without symbols, and with the version that `kubectl version` and `/version` report."""
-        major, minor = self.kubernetes.removeprefix("v").split(".")[:2]
-        values = {"gitVersion": self.kubernetes, "gitMajor": major, "gitMinor": minor}
-        set_values = [f"-X {p}.{k}={v}" for p in VERSION_PACKAGES for k, v in values.items()]
-        return " ".join(["-s", "-w", *set_values])
 
 
 def read(folder: Path = MODULE_FOLDER) -> Recipe:
-    """Reads go.mod and go.sum of a folder.
+    """Reads go.mod and go.sum of the control plane.
 
     Raises:
         BinariesError: go.mod lacks a `go` line, a Kubernetes version or its `tool` lines.
@@ -57,13 +60,52 @@ def read(folder: Path = MODULE_FOLDER) -> Recipe:
     if not (kubernetes and go and tools):
         path = folder / "go.mod"
         raise BinariesError(f"{path} needs a `go` line, a `tool (…)` block and k8s.io/kubernetes")
-    digest = hashlib.sha256(text.encode() + (folder / "go.sum").read_bytes()).hexdigest()
     return Recipe(
-        kubernetes=kubernetes[1],
+        title=f"Kubernetes {kubernetes[1]}",
+        minutes=5,
+        version=kubernetes[1],
+        module=folder,
         go=parse_go_version(go[1]),
         packages={program_name(package): package for package in tools[1].split()},
-        digest=digest[:12],
+        linker_flags=f"{STRIPPED} {version_flags(kubernetes[1])}",
+        digest=digest_of(folder, "go.mod", "go.sum"),
     )
+
+
+def read_oracles(folder: Path = ORACLES_FOLDER) -> Recipe:
+    """Reads the module of the oracles: one program, whose source lies there too.
+
+    Raises:
+        BinariesError: go.mod lacks a `go` line or the version of Flux's checks.
+    """
+    text = (folder / "go.mod").read_text()
+    flux = re.search(r"^\s*(?:require )?github\.com/fluxcd/pkg/runtime (v\S+)", text, re.MULTILINE)
+    go = re.search(r"^go (\S+)", text, re.MULTILINE)
+    if not (flux and go):
+        raise BinariesError(f"{folder / 'go.mod'} needs a `go` line and github.com/fluxcd/pkg/runtime")
+    return Recipe(
+        title="the oracles (kstatus and Flux's condition checks)",
+        minutes=3,
+        version=f"{ORACLES}-{flux[1]}",
+        module=folder,
+        go=parse_go_version(go[1]),
+        packages={ORACLES: "."},
+        linker_flags=STRIPPED,
+        digest=digest_of(folder, "go.mod", "go.sum", "main.go"),
+    )
+
+
+def digest_of(folder: Path, *names: str) -> str:
+    """Changes when one of these files does."""
+    content = b"".join((folder / name).read_bytes() for name in names)
+    return hashlib.sha256(content).hexdigest()[:12]
+
+
+def version_flags(kubernetes: str) -> str:
+    """The linker flags for the version that `kubectl version` and `/version` report."""
+    major, minor = kubernetes.removeprefix("v").split(".")[:2]
+    values = {"gitVersion": kubernetes, "gitMajor": major, "gitMinor": minor}
+    return " ".join(f"-X {p}.{k}={v}" for p in VERSION_PACKAGES for k, v in values.items())
 
 
 def program_name(package: str) -> str:

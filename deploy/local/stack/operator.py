@@ -56,7 +56,7 @@ class Operator(Process):
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def metric(self, name: str, **labels: str) -> float:
+    def metric(self, name: str, /, **labels: str) -> float:
         """The sum of a metric's samples with these labels."""
         with urllib.request.urlopen(self.metrics_url, timeout=5) as answer:
             lines = answer.read().decode().splitlines()

@@ -1,0 +1,206 @@
+"""What people who know nothing of this operator make of its objects: kstatus, Flux's checks, the conventions."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from integration.namespaces import conditions
+from integration.recorder import Version
+
+#: What may pass by itself, and so must never be seen as Stalled: Helm and Flux give up on the first they see.
+TRANSIENT = {
+    "CXoneUnreachable",
+    "CXoneError",
+    "RateLimited",
+    "InvalidResponse",
+    "ActionFailed",
+    "TenantNotReady",
+    "ProgressingWithRetry",
+}
+#: What is Stalled only after a grace: Helm and Flux apply the Secret, the tenant and the throttle together.
+AFTER_GRACE = {"TenantNotFound", "TenantNotAllowed", "CredentialsMissing"}
+GRACE = timedelta(seconds=30)
+#: Under these names the tests of the schema write statuses of their own: `kubectl patch`, `replace`, `apply`.
+BY_HAND = {"kubectl", "kubectl-patch", "kubectl-replace", "kubectl-client-side-apply", "operator"}
+#: Kubernetes keeps times in whole seconds.
+SECOND = timedelta(seconds=1)
+
+#: Warnings of Flux's checker that don't apply, word for word so that nothing else slips through.
+#: FallbackActive is abnormal when True, which is why the checker is told of it: it must never be True beside
+#: Ready=True. But it is always there, as KEDA's Fallback is, so that somebody can wait for it to be False;
+#: Flux would rather have it absent.
+INAPPLICABLE = {"Negative polarity condition present when Ready condition is True: [FallbackActive]"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with a version of an object."""
+
+    rule: str
+    version: Version
+
+    def __str__(self) -> str:
+        metadata, status = self.version.object["metadata"], self.version.object.get("status", {})
+        shown = [
+            f"{c['type']}={c['status']} {c.get('reason')} (generation {c.get('observedGeneration')})"
+            for c in status.get("conditions", [])
+        ]
+        return (
+            f"{self.rule}\n    {metadata.get('namespace')}/{metadata.get('name')} at {self.version.revision}, "
+            f"generation {metadata.get('generation')}, observed {status.get('observedGeneration')}: "
+            f"{', '.join(shown) or 'no conditions'}"
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the oracles say of one object; see deploy/local/oracles."""
+
+    kstatus: str
+    finished: dict[str, list[str]]
+    in_progress: dict[str, list[str]]
+
+
+def ask(program: Path, versions: Sequence[Version]) -> list[Verdict]:
+    """The verdict on each version, in their order."""
+    lines = "".join(json.dumps(version.object) + "\n" for version in versions)
+    answer = subprocess.run([program], input=lines, capture_output=True, text=True, timeout=120, check=False)
+    assert answer.returncode == 0, answer.stderr
+    verdicts = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [(v["uid"], int(v["resourceVersion"])) for v in verdicts] == [(v.uid, v.revision) for v in versions]
+    return [Verdict(v["kstatus"], v["flux"], v["fluxInProgress"]) for v in verdicts]
+
+
+def findings(program: Path, versions: Sequence[Version]) -> list[Finding]:
+    """All that is wrong with these versions, each object's in order."""
+    before: dict[str, Version] = {}
+    found: list[Finding] = []
+    for version, verdict in zip(versions, ask(program, versions), strict=True):
+        rules = [*kstatus(version, verdict), *flux(version, verdict), *shape(version), *stalled_for_long(version)]
+        if version.uid in before:
+            rules += changes(before[version.uid], version)
+        found += [Finding(rule, version) for rule in rules]
+        before[version.uid] = version
+    return found
+
+
+def kstatus(version: Version, verdict: Verdict) -> Iterator[str]:
+    """What Helm, Flux and cli-utils take the object for, against what it says of itself."""
+    status = version.object.get("status", {})
+    found = conditions(status)
+    ready, reconciling, stalled = (
+        found.get(type_, {}).get("status") for type_ in ("Ready", "Reconciling", "Stalled")
+    )
+    if "deletionTimestamp" in version.object["metadata"]:
+        expected = "Terminating"
+    elif status.get("observedGeneration") != version.object["metadata"]["generation"] or reconciling == "True":
+        expected = "InProgress"
+    elif stalled == "True":
+        expected = "Failed"
+    elif ready == "True":
+        expected = "Current"
+    else:
+        expected = "InProgress"
+        yield "Ready is not True, but neither Reconciling nor Stalled says what comes next"
+    if verdict.kstatus != expected:
+        yield f"kstatus takes it for {verdict.kstatus}, not {expected}"
+    if reconciling and stalled:
+        yield "both Reconciling and Stalled"
+
+
+def flux(version: Version, verdict: Verdict) -> Iterator[str]:
+    """Flux's own checks of its controllers' conditions."""
+    status = version.object.get("status", {})
+    observed = status.get("observedGeneration")
+    if observed == -1 and not status.get("conditions"):
+        return  # not seen by the operator yet, and it says so: the checks are about what a controller wrote
+    # Flux has stricter checks for a status at the end of a reconciliation, and one more for those during it:
+    # a spec that was just changed, whose status still is that of the one before, and a Ready that is not
+    # known yet (which the checks for the end don't provide for at all).
+    ready = conditions(status).get("Ready", {}).get("status")
+    during = observed != version.object["metadata"]["generation"] or ready == "Unknown"
+    said = verdict.in_progress if during else verdict.finished
+    yield from (f"Flux: {complaint}" for complaint in said["fail"])
+    yield from (f"Flux warns: {warning}" for warning in said["warn"] if warning not in INAPPLICABLE)
+
+
+def shape(version: Version) -> Iterator[str]:
+    """The Kubernetes API conventions and docs/status.md."""
+    status, generation = version.object.get("status", {}), version.object["metadata"]["generation"]
+    observed, listed = status.get("observedGeneration"), status.get("conditions", [])
+    types = [condition["type"] for condition in listed]
+    if observed == generation and not listed:
+        yield "observedGeneration was written without conditions, so that it counts as Current"
+    if listed and observed == -1:
+        yield "conditions were written without observedGeneration"
+    if listed and conditions(status).get("Ready", {}).get("observedGeneration") != observed:
+        yield "Ready is not of status.observedGeneration"
+    for condition in listed:
+        if condition.get("observedGeneration", 0) > generation:
+            yield f"{condition['type']} is of a generation to come"
+        if condition["type"] in ("Reconciling", "Stalled") and condition["status"] != "True":
+            yield f"{condition['type']} is present, but not True"
+    ranks = [0 if t == "Ready" else 1 if t in ("Reconciling", "Stalled") else 2 for t in types]
+    if ranks != sorted(ranks) or (types and types[0] != "Ready"):
+        yield f"the order is not Ready, Reconciling or Stalled, the rest: {types}"
+
+
+def stalled_for_long(version: Version) -> Iterator[str]:
+    """Stalled is for what only a person can mend."""
+    stalled = conditions(version.object.get("status", {})).get("Stalled")
+    if stalled is None:
+        return
+    if stalled["reason"] in TRANSIENT:
+        yield f"Stalled for {stalled['reason']}, which may pass"
+    created = time_of(version.object["metadata"]["creationTimestamp"])
+    age = time_of(stalled["lastTransitionTime"]) - created
+    if stalled["reason"] in AFTER_GRACE and age < GRACE - SECOND:
+        yield f"Stalled for {stalled['reason']} only {age.total_seconds():.0f} s after it was created"
+
+
+def changes(before: Version, version: Version) -> Iterator[str]:
+    """From one version of an object to the next."""
+    old, new = before.object.get("status", {}), version.object.get("status", {})
+    if new.get("observedGeneration", -1) < old.get("observedGeneration", -1):
+        yield "observedGeneration went back"
+    if version.object["metadata"]["generation"] - before.object["metadata"]["generation"] > 1:
+        yield "a generation was not recorded"
+    for type_, condition in conditions(new).items():
+        if type_ not in conditions(old):
+            continue
+        was = conditions(old)[type_]
+        since, until = time_of(was["lastTransitionTime"]), time_of(condition["lastTransitionTime"])
+        if condition["status"] == was["status"]:
+            if until != since:
+                yield f"lastTransitionTime of {type_} changed without its status"
+        elif until < since or (until == since and not in_one_second(version, until)):
+            yield f"{type_} turned {condition['status']} without a new lastTransitionTime"
+
+
+def in_one_second(version: Version, time: datetime) -> bool:
+    """Whether this version is of that second too: a nudged poll may follow another that soon."""
+    polled = version.object["status"].get("lastPollTime")
+    written = [time_of(entry["time"]) for entry in status_entries(version) if "time" in entry]
+    return (polled is not None and time_of(polled) == time) or any(w - time <= 2 * SECOND for w in written)
+
+
+def of_the_operator(versions: Iterable[Version]) -> list[Version]:
+    """Without the objects whose status a test wrote."""
+    everything = list(versions)
+    by_hand = {v.uid for v in everything if any(e["manager"] in BY_HAND for e in status_entries(v))}
+    return [version for version in everything if version.uid not in by_hand]
+
+
+def status_entries(version: Version) -> list[dict[str, Any]]:
+    """Who wrote the status, as the API server keeps it."""
+    entries = version.object["metadata"].get("managedFields", [])
+    return [entry for entry in entries if entry.get("subresource") == "status"]
+
+
+def time_of(text: str) -> datetime:
+    """A Kubernetes time."""
+    return datetime.fromisoformat(text)

@@ -1,0 +1,108 @@
+"""How a test waits for polls and for their absence, and has more than one operator or namespace."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from control_plane import ControlPlane
+from integration.conftest import FAST
+from integration.namespaces import Namespace, manifest
+from stack import Operator, Simulator, wait_for
+
+POLLS = "campaignthrottle_polls_total"
+
+
+class Operators:
+    """Operators, one after the other, each in a folder of its own."""
+
+    def __init__(self, folder: Path, kubeconfig: Path, simulator: Simulator) -> None:
+        self._folder, self._kubeconfig, self._simulator = folder, kubeconfig, simulator
+        self._started: list[Operator] = []
+
+    def start(self, **environment: str) -> Operator:
+        """One more operator, ready."""
+        folder = self._folder / f"operator-{len(self._started)}"
+        folder.mkdir()
+        operator = Operator(folder, self._kubeconfig, self._simulator.url, environment=FAST | environment)
+        self._started.append(operator)
+        return operator
+
+    def stop(self) -> None:
+        """End them all; none of them may have met a bug."""
+        for operator in self._started:
+            operator.stop()
+            assert "Traceback" not in operator.text(), operator.text()[-4000:]
+
+
+def polls_again(operator: Operator, namespace: Namespace, name: str, times: int = 3) -> None:
+    """Wait for more polls of a throttle, however they end."""
+
+    def polls() -> float:
+        return operator.metric(POLLS, namespace=namespace.name, name=name)
+
+    enough = polls() + times
+    wait_for(lambda: polls() >= enough, f"{times} more polls of {name}", seconds=times * 3 + 10)
+
+
+@contextlib.contextmanager
+def another_namespace(plane: ControlPlane, name: str) -> Iterator[Namespace]:
+    """A further namespace, emptied at the end whether an operator runs or not."""
+    plane.kubectl("create", "namespace", name)
+    yield Namespace(name, plane)
+    for item in json.loads(plane.kubectl("get", "campaignthrottles", "-n", name, "-o", "json").stdout)["items"]:
+        plane.kubectl(
+            *("patch", "campaignthrottle", item["metadata"]["name"], "-n", name),
+            *("--type=merge", "-p", '{"metadata":{"finalizers":null}}'),
+        )
+    plane.kubectl("delete", "campaignthrottles", "--all", "-n", name)
+    plane.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def apply_all(namespace: Namespace, specs: dict[str, dict[str, Any]]) -> None:
+    """``kubectl apply`` many throttles at once: spec by name."""
+    items = [manifest(name, **spec) for name, spec in specs.items()]
+    listing = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    namespace.plane.kubectl("apply", "-n", namespace.name, "-f", "-", input=listing)
+
+
+def patch(namespace: Namespace, name: str, **spec: Any) -> None:
+    """``kubectl patch`` some fields of a spec."""
+    changed = json.dumps({"spec": spec})
+    namespace.plane.kubectl("patch", "campaignthrottle", name, "-n", namespace.name, "--type=merge", "-p", changed)
+
+
+def state_of(simulator: Simulator, campaign: str) -> str:
+    """The word that CXone has for the state of a campaign."""
+    return str(simulator.campaign(campaign)["status"])
+
+
+def wait_for_state(simulator: Simulator, campaign: str, word: str, *, seconds: float = 20) -> None:
+    """Wait until CXone has this word for the state of a campaign."""
+    wait_for(
+        lambda: state_of(simulator, campaign) == word, f"{campaign} to be {word}", seconds=seconds, pause=0.05
+    )
+
+
+def writes_to(simulator: Simulator, campaign: str, since: int = 0) -> list[dict[str, Any]]:
+    """The operator's attempts to change a campaign, oldest first."""
+    found = simulator.requests("campaign-write", since=since)
+    return [request for request in found if request["campaign"] == campaign]
+
+
+def reads_of(simulator: Simulator, campaign: str, since: int = 0) -> list[dict[str, Any]]:
+    """The operator's readings of a campaign, oldest first."""
+    found = simulator.requests("campaign-read", since=since)
+    return [request for request in found if request["campaign"] == campaign]
+
+
+def event_reasons(namespace: Namespace, name: str) -> list[str]:
+    """The reasons of a throttle's Events, oldest first."""
+    return [str(event["reason"]) for event in namespace.events(name)]
+
+
+def when(text: str) -> datetime:
+    """A time of Kubernetes."""
+    return datetime.fromisoformat(text)
