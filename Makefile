@@ -32,9 +32,12 @@ demo: control-plane ## Watch a campaign being paused and resumed on a real Kuber
 playground: control-plane ## The same parts as the demo, left running until Ctrl-C
 	@$(BIN)/python -m demo --playground
 
+# Tests wait more than they compute; each worker has a control plane of its own (400 MiB).
+WORKERS ?= 3
+
 .PHONY: test
 test: control-plane ## Run all tests (under 10 minutes, once the control plane is built)
-	@$(BIN)/python -m pytest -v
+	@$(BIN)/python -m pytest -v -n $(WORKERS) --dist loadfile
 
 .PHONY: bench
 bench: control-plane ## Measure the cost of a poll and the time of a flip

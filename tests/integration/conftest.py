@@ -3,14 +3,16 @@ for each test.
 """
 
 import json
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from control_plane import ControlPlane
+from control_plane import ControlPlane, binaries
 from integration.namespaces import Namespace
+from integration.oracles import judge
 from integration.recorder import Recorder
 from stack import Operator, Simulator
 
@@ -19,10 +21,21 @@ SYSTEM = "campaign-throttle-system"
 FAST = {"CAMPAIGN_THROTTLE_MINIMUM_INTERVAL": "1s"}
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The oracles speak last: about everything that the other tests made happen."""
-    items.sort(key=lambda item: item.path.name == "test_zz_oracles.py")
+#: Where each worker says what the oracles found, for the summary at the end.
+VERDICTS = ROOT / ".pytest_cache" / "oracles"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Forget what the oracles said of the last run."""
+    if not hasattr(session.config, "workerinput"):
+        shutil.rmtree(VERDICTS, ignore_errors=True)
+        VERDICTS.mkdir(parents=True, exist_ok=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the oracles said, however many workers there were."""
+    for verdict in sorted(VERDICTS.glob("*.txt")):
+        terminalreporter.write_line(f"kstatus and Flux ({verdict.stem}): {verdict.read_text()}")
 
 
 @pytest.fixture(scope="session")
@@ -35,13 +48,27 @@ def unwatched_plane() -> Iterator[ControlPlane]:
 
 
 @pytest.fixture(scope="session")
-def recorder(unwatched_plane: ControlPlane) -> Iterator[Recorder]:
-    """Every version that a throttle of this run ever had."""
+def recorder(unwatched_plane: ControlPlane, worker_id: str) -> Iterator[Recorder]:
+    """Every version that a throttle of this run ever had; and at the end, what kstatus and Flux say of each.
+
+    Who waits for a throttle with Helm, Flux, Argo CD or kubectl sees each of them, not only the last: one that is
+    wrong for a millisecond makes `helm install --wait` return too early, or fail for good. A finding is an error of
+    the last test of the run.
+    """
+    program = binaries.oracles()
     recorder = Recorder(unwatched_plane)
     recorder.look()
     recorder.follow()
     yield recorder
-    recorder.stop()
+    try:
+        said = judge(program, recorder.catch_up(), VERDICTS / f"{worker_id}.jsonl")
+        assert recorder.gaps == []
+    except AssertionError as error:
+        said = str(error)
+        raise
+    finally:
+        recorder.stop()
+        (VERDICTS / f"{worker_id}.txt").write_text(said)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ AFTER_GRACE = {"TenantNotFound", "TenantNotAllowed", "CredentialsMissing"}
 GRACE = timedelta(seconds=30)
 #: Under these names the tests of the schema write statuses of their own: `kubectl patch`, `replace`, `apply`.
 BY_HAND = {"kubectl", "kubectl-patch", "kubectl-replace", "kubectl-client-side-apply", "operator"}
+SHOWN = 20
 #: Kubernetes keeps times in whole seconds.
 SECOND = timedelta(seconds=1)
 
@@ -54,6 +56,41 @@ class Finding:
             f"generation {metadata.get('generation')}, observed {status.get('observedGeneration')}: "
             f"{', '.join(shown) or 'no conditions'}"
         )
+
+
+def judge(program: Path, everything: Sequence[Version], record: Path) -> str:
+    """Ask the oracles about every version of a run.
+
+    Args:
+        program: the oracles' binary.
+        everything: all versions in the order in which they came.
+        record: where the versions judged are written, for another look.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        AssertionError: something is wrong with one of them; the message counts and shows.
+    """
+    versions = of_the_operator(everything)
+    record.write_text("".join(json.dumps(version.object) + "\n" for version in versions))
+    found = findings(program, versions)
+    assert not found, f"{report(found)}\nevery version: {record}; each with its verdict: {program} < {record}"
+    return f"{len(versions)} versions of {len({version.uid for version in versions})} throttles, 0 findings"
+
+
+def report(found: Sequence[Finding]) -> str:
+    """What was found: how often, and the first of each kind."""
+    counted = Counter(finding.rule for finding in found)
+    first = {finding.rule: finding for finding in reversed(found)}
+    return "\n".join(
+        [
+            f"the oracles have {len(found)} findings",
+            *(f"{count} x {rule}" for rule, count in counted.most_common()),
+            "the first of each:",
+            *map(str, list(first.values())[:SHOWN]),
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,6 @@
-"""kstatus and Flux's checks agree with every version of every throttle of this run. Collected last.
-
-Who waits for a throttle with Helm, Flux, Argo CD or kubectl sees each of them, not only the last: one that
-is wrong for a millisecond makes `helm install --wait` return too early, or fail for good.
-"""
+"""The oracles can complain, and see everything. What they say of this run is asked at its end: conftest.recorder."""
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +8,7 @@ import pytest
 
 from control_plane import ControlPlane, binaries
 from integration.namespaces import Namespace
-from integration.oracles import Finding, findings, of_the_operator, status_entries
+from integration.oracles import findings
 from integration.recorder import Recorder, Version
 from stack import Operator, Simulator
 
@@ -63,34 +58,6 @@ def change(namespace: Namespace, thresholds: range) -> None:
         namespace.plane.kubectl(
             *("patch", "campaignthrottle", "sales", "-n", namespace.name, "--type=merge", "-p", patch)
         )
-
-
-def test_the_oracles_find_nothing_wrong_with_any_status_of_this_run(
-    program: Path, recorder: Recorder, tmp_path: Path
-) -> None:
-    everything = recorder.catch_up()
-    versions = of_the_operator(everything)
-    written = [version for version in versions if status_entries(version)]
-    print(
-        f"{len(everything)} versions of {len({v.uid for v in everything})} throttles, {len(versions)} of them the "
-        f"operator's, {len(written)} with a status of its own"
-    )
-    assert written
-    record = tmp_path / "versions.jsonl"
-    record.write_text("".join(json.dumps(version.object) + "\n" for version in versions))
-    print(f"all of them: {record}; each with its verdict: {program} < {record}")
-    if found := findings(program, versions):
-        pytest.fail(report(found), pytrace=False)
-    assert recorder.gaps == []
-
-
-def report(found: list[Finding]) -> str:
-    counted = Counter(finding.rule for finding in found)
-    lines = [f"{count} x {rule}" for rule, count in counted.most_common()]
-    first = {finding.rule: finding for finding in reversed(found)}
-    return "\n".join(
-        [f"{len(found)} findings", *lines, "the first of each:", *map(str, list(first.values())[:SHOWN])]
-    )
 
 
 # The oracles can complain
