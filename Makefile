@@ -41,7 +41,7 @@ test: control-plane ## Run all tests (under 10 minutes, once the control plane i
 
 .PHONY: bench
 bench: control-plane ## Measure the cost of a poll and the time of a flip
-	@$(BIN)/python -m pytest -v -s tests/bench --override-ini testpaths=tests/bench
+	@$(BIN)/python -m pytest -s tests/bench
 
 .PHONY: lint
 lint: venv ## ruff, mypy --strict and import-linter

@@ -98,21 +98,26 @@ def _ready_and_fresh(outcome: Outcome) -> _Verdict:
             f"campaign {spec.campaign_id} is neither running nor paused but {outcome.campaign_word}: "
             "it is left as it is",
         )
+    observing = spec.mode is Mode.OBSERVE
     if decision.reason == "OutsideSchedule":
-        outside = "it is held paused" if decision.desired else "it is left as it is"
-        return _Verdict(
-            "Ready",
-            "True",
-            "OutsideSchedule",
-            f"campaign {spec.campaign_id} is {outcome.state.value}, outside its calling hours: {outside}",
-        )
+        seen = "outside its calling hours"
+    else:
+        seen = f"with {outcome.agents} agents available"
     return _Verdict(
         "Ready",
         "True",
-        "Observing" if spec.mode is Mode.OBSERVE else "Controlling",
-        f"campaign {spec.campaign_id} is {outcome.state.value} with {outcome.agents} agents available: "
-        + _explanation(outcome),
+        "Observing" if observing else "OutsideSchedule" if decision.reason == "OutsideSchedule" else "Controlling",
+        f"campaign {spec.campaign_id} is {outcome.state.value} {seen}: "
+        + (_observed(outcome) if observing else _explanation(outcome)),
     )
+
+
+def _observed(outcome: Outcome) -> str:
+    """What would be, in Observe mode."""
+    desired = outcome.decision.desired
+    if desired is None or desired is outcome.state:
+        return "nothing would be done"
+    return f"it would be brought to {desired.value}, but is only observed"
 
 
 def _explanation(outcome: Outcome) -> str:
@@ -124,6 +129,8 @@ def _explanation(outcome: Outcome) -> str:
             return f"somebody resumed it, which is respected until {spec.resume_threshold} agents are available"
         case "PausedByOther":
             return "somebody else paused it, so it is not resumed by the operator"
+        case "OutsideSchedule":
+            return "held paused" if decision.desired is not None else "left as it is"
         case "Stabilizing":
             return "no change until the count was long enough on this side of the threshold (stabilization)"
         case "MinimumRunning" | "MinimumPaused":
@@ -160,7 +167,7 @@ def _campaign_synced(outcome: Outcome) -> _Verdict:
         return _Verdict(
             "CampaignSynced",
             "True",
-            outcome.decision.reason,
+            outcome.refusal.reason if outcome.refusal else outcome.decision.reason,
             "the policy has no opinion: the campaign is left as it is",
         )
     if desired is outcome.state:

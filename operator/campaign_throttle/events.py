@@ -68,17 +68,12 @@ def _actions(
             f"{campaign}: Paused → Running by somebody else, with {seen} available; "
             + _consequence(outcome, paused=False),
         )
-    if decision.would is Action.PAUSE:
+    if decision.would is not None:
+        paused = decision.would is Action.PAUSE
         yield Event(
             "Normal",
-            "WouldPause",
-            f"{campaign} would be paused: {seen} available, fewer than {spec.pause_threshold} (pauseThreshold)",
-        )
-    elif decision.would is Action.RESUME:
-        yield Event(
-            "Normal",
-            "WouldResume",
-            f"{campaign} would be resumed: {seen} available, at least {spec.resume_threshold} (resumeThreshold)",
+            "WouldPause" if paused else "WouldResume",
+            f"{campaign} would be {'paused' if paused else 'resumed'}: {_because(decision.reason, seen, outcome)}",
         )
     if outcome.action_error is not None and decision.memory.action_failures == 1:
         action = decision.action.value.lower() if decision.action else "change"
@@ -98,15 +93,20 @@ def _transition(campaign: str, seen: str, transition: Transition, outcome: Outco
     assert outcome.spec is not None
     paused = transition.to == "Paused"
     change = "Running → Paused" if paused else "Paused → Running"
-    why = {
+    why = _because(transition.reason, seen, outcome)
+    return Event("Normal", "CampaignPaused" if paused else "CampaignResumed", f"{campaign}: {change}: {why}")
+
+
+def _because(reason: str, seen: str, outcome: Outcome) -> str:
+    """Why a campaign was changed, or would be, for a person."""
+    assert outcome.spec is not None
+    return {
         "BelowPauseThreshold": f"{seen} available, fewer than {outcome.spec.pause_threshold} (pauseThreshold)",
         "AtResumeThreshold": f"{seen} available, at least {outcome.spec.resume_threshold} (resumeThreshold)",
         "OutsideSchedule": "outside its calling hours (schedule)",
         "Fallback": f"the number of agents is unknown for {outcome.failure_threshold} polls in a row (fallback)",
         "IntentSettled": "announced earlier, and now seen to have been done",
-        "Deleted": "its throttle is deleted (deletionPolicy Resume)",
-    }.get(transition.reason, transition.reason)
-    return Event("Normal", "CampaignPaused" if paused else "CampaignResumed", f"{campaign}: {change}: {why}")
+    }.get(reason, reason)
 
 
 def _flapping(current: CampaignThrottleStatus, interval: timedelta) -> bool:

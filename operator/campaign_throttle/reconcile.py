@@ -92,15 +92,13 @@ class Reconciler:
             spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
         except ValidationError as error:
             refusal = Refusal("InvalidSpec", _first_problem(error))
-            await self._report(throttle, previous, replace(base, refusal=refusal), post)
-            return refusal.reason
+            return await self._refuse(throttle, previous, base, refusal, post)
 
         throttle.interval = interval = max(spec.interval, self.minimum_interval)
         outcome = replace(base, spec=spec, effective_interval=interval if interval != spec.interval else None)
         if rival is not None:
             refusal = Refusal("CampaignConflict", _conflict(throttle, spec, rival))
-            await self._report(throttle, previous, replace(outcome, refusal=refusal), post)
-            return refusal.reason
+            return await self._refuse(throttle, previous, outcome, refusal, post)
         memory = throttle.recall()
         if spec.suspend:
             decision = policy.decide(spec, memory, Observation(None, CampaignState.UNKNOWN), outcome.now)
@@ -132,7 +130,7 @@ class Reconciler:
         base = Outcome(
             generation=generation,
             now=self._now(),
-            decision=Decision("Invalid", throttle.recall()),
+            decision=Decision("Unknown", throttle.recall()),
             spec=None,
             reconcile_at=request,
             state=previous.campaign_state or CampaignState.UNKNOWN,
@@ -237,7 +235,10 @@ class Reconciler:
             spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
         except ValidationError:
             return
-        if spec.deletion_policy is not DeletionPolicy.RESUME or memory.paused_by is not Owner.OPERATOR:
+        pausing = memory.intent is not None and memory.intent.action is Action.PAUSE
+        if spec.deletion_policy is not DeletionPolicy.RESUME or not (
+            memory.paused_by is Owner.OPERATOR or pausing
+        ):
             return
         campaign = f"campaign {spec.campaign_id}"
         if spec.suspend or spec.mode is not Mode.ENFORCE:
@@ -271,6 +272,12 @@ class Reconciler:
         return None
 
     # Report
+
+    async def _refuse(
+        self, throttle: Throttle, previous: CampaignThrottleStatus, outcome: Outcome, refusal: Refusal, post: Post
+    ) -> str:
+        await self._report(throttle, previous, replace(outcome, refusal=refusal), post)
+        return refusal.reason
 
     async def _report(
         self, throttle: Throttle, previous: CampaignThrottleStatus, outcome: Outcome, post: Post

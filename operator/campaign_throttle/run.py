@@ -35,6 +35,11 @@ async def run(settings: OperatorSettings, default_tenant: DefaultTenantSettings)
     logger.info("campaign-throttle %s", __version__)
     for host in settings.allow_insecure_hosts:
         logger.warning("INSECURE: plain http is allowed to %s: for simulators and tests only", host)
+    if settings.namespaces:
+        logger.info(
+            "watching %s: throttles of other namespaces on the same campaign are not seen, nor conflicts with them",
+            ", ".join(settings.namespaces),
+        )
     metrics = Metrics()
     async with await connect() as api:
         engine = Engine(

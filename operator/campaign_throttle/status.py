@@ -8,7 +8,6 @@ from campaign_throttle.outcome import Outcome
 from campaign_throttle.resources.throttle import (
     HISTORY_LENGTH,
     Action,
-    CampaignState,
     CampaignThrottleStatus,
     ManualResume,
     Transition,
@@ -28,7 +27,7 @@ def build(previous: CampaignThrottleStatus, outcome: Outcome) -> CampaignThrottl
             "campaign_state": outcome.state if polled else previous.campaign_state,
             "campaign_name": previous.campaign_name if outcome.campaign_name is None else outcome.campaign_name,
             "desired_state": outcome.decision.desired.value if outcome.decision.desired else None,
-            "paused_by": None if outcome.state is CampaignState.RUNNING else memory.paused_by,
+            "paused_by": memory.paused_by,
             "intent": memory.intent,
             "last_transition": transitions[0] if transitions else previous.last_transition,
             "history": [*transitions, *history][:HISTORY_LENGTH] if transitions else previous.history,

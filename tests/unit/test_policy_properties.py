@@ -117,8 +117,8 @@ class World:
 
     def observe(self, agents, fate):
         self.now += INTERVAL
-        self.readings.append((self.clock, agents))
         state = UNKNOWN if fate == "unread" else self.state
+        self.readings.append((self.clock, None if state is UNKNOWN else agents))
         seen = Observation(agents, state, self.changed_at + self.skew)
         decision = policy.decide(self.spec, self.memory, seen, self.clock)
         if not self.spec.suspend:

@@ -73,14 +73,12 @@ def _counted(spec: CampaignThrottleSpec, memory: Memory, seen: Observation, now:
     if spec.manual_override is ManualOverride.ENFORCE:
         memory = replace(memory, manual_resume=None)
     if seen.agents is None or seen.state is CampaignState.UNKNOWN:
-        memory = replace(memory, failures=memory.failures + 1)
-    else:
-        memory = replace(memory, failures=0)
-    if seen.agents is None:  # a pause streak outlives a failed poll, a resume streak doesn't
-        return replace(memory, above=None)
+        # A pause streak outlives a failed poll, a resume streak doesn't.
+        return replace(memory, failures=memory.failures + 1, above=None)
     enough = seen.agents >= spec.resume_threshold
     return replace(
         memory,
+        failures=0,
         manual_resume=None if enough else memory.manual_resume,
         below=_streak(memory.below, spec.pause_threshold, now) if seen.agents < spec.pause_threshold else None,
         above=_streak(memory.above, spec.resume_threshold, now) if enough else None,
