@@ -56,10 +56,11 @@ format: venv ## Format the code
 	$(BIN)/ruff format
 
 .PHONY: generate
-generate: venv ## Write what is generated: crds/, docs/reference/, the settings for Argo CD
+generate: venv ## Write what is generated: crds/, docs/reference/, the picture, the settings for Argo CD
 	@set -e; new=$$(mktemp); trap 'rm -f "$$new"' EXIT; \
 		$(BIN)/campaign-throttle crds > "$$new"; cat "$$new" > crds/campaignthrottles.yaml
 	@$(BIN)/python docs/reference/generate.py
+	@$(BIN)/python docs/images/generate.py
 	@$(BIN)/python deploy/argocd/generate.py
 
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
