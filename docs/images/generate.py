@@ -41,7 +41,7 @@ class Run:
 
 async def simulate(title: str, *, throttled: bool) -> Run:
     """Run the scenario; under the policy, if it is throttled."""
-    simulation = Simulation(Scenario.load(SCENARIO).model_copy(update={"speed": 0}), now=lambda: START.timestamp())
+    simulation = Simulation(Scenario.load(SCENARIO).model_copy(update={"speed": 0}), now=START.timestamp)
     run, memory = Run(title), Memory()
     for number in range(STEPS):
         await simulation.step(STEP)

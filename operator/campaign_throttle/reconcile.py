@@ -39,9 +39,9 @@ STATUS_TIMEOUT = timedelta(seconds=10)
 ACTION_TIMEOUT = timedelta(seconds=10)
 #: Reading may take this long, or an interval if that is longer.
 POLL_TIMEOUT = timedelta(seconds=15)
-#: A deleted throttle's campaign is resumed within this time, or not at all. Below the 10 s of the contract, so
-#: that a whole namespace is gone within them.
-RELEASE_TIMEOUT = timedelta(seconds=8)
+#: A deleted throttle's campaign is resumed within this time, or not at all: the throttles of a deleted namespace are
+#: to be gone within 10 s, of which Kubernetes lets 5 pass before it deletes the first.
+RELEASE_TIMEOUT = timedelta(seconds=3)
 #: What a GitOps tool may be about to apply is waited for this long before a throttle is called stalled.
 GRACE = timedelta(seconds=30)
 #: How old a count of agents may be after a change of the spec.

@@ -49,7 +49,7 @@ def polls_again(operator: Operator, namespace: Namespace, name: str, times: int 
 
 @contextlib.contextmanager
 def another_namespace(plane: ControlPlane, name: str) -> Iterator[Namespace]:
-    """A further namespace, emptied at the end whether an operator runs or not."""
+    """A further namespace, emptied and deleted at the end whether an operator runs or not."""
     plane.kubectl("create", "namespace", name)
     yield Namespace(name, plane)
     for item in json.loads(plane.kubectl("get", "campaignthrottles", "-n", name, "-o", "json").stdout)["items"]:
@@ -58,7 +58,7 @@ def another_namespace(plane: ControlPlane, name: str) -> Iterator[Namespace]:
             *("--type=merge", "-p", '{"metadata":{"finalizers":null}}'),
         )
     plane.kubectl("delete", "campaignthrottles", "--all", "-n", name)
-    plane.kubectl("delete", "namespace", name, "--wait=false")
+    plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 def apply_all(namespace: Namespace, specs: dict[str, dict[str, Any]]) -> None:
