@@ -10,7 +10,8 @@ import kopf
 
 from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
-from campaign_throttle.reconcile import ACTION_TIMEOUT, POLL_TIMEOUT, RELEASE_TIMEOUT, Reconciler
+from campaign_throttle.reconcile import ACTION_TIMEOUT, POLL_TIMEOUT, Reconciler
+from campaign_throttle.release import RELEASE_TIMEOUT, release
 from campaign_throttle.resources import FINALIZER
 from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due
 
@@ -59,8 +60,25 @@ class Engine:
             throttle.nudged.set()
             await self._end_poll(throttle)
             # Without our finalizer it waits for somebody else's, and was released before.
-            if FINALIZER in metadata.get("finalizers", ()) and self.throttles.heir(throttle) is None:
-                await self._reconciler.release(throttle, body, lambda event: post(body, event))
+            if FINALIZER in metadata.get("finalizers", ()):
+                await self._leave(throttle, body)
+
+    async def _leave(self, throttle: Throttle, body: kopf.Body) -> None:
+        """A throttle is being deleted: hand over what it holds to whoever controls its campaign next, or release it."""
+        throttle.observe_status(body)
+        heir = self.throttles.heir(throttle)
+        if heir is not None:
+            if heir.may_adopt(throttle):
+                await self._end_poll(heir)
+                heir.adopt(throttle)
+                await self._reconciler.store(heir)
+            return
+        throttle.memory, event = await release(
+            body, throttle.recall(), self._reconciler.tenant, self._reconciler.now()
+        )
+        if event is not None:
+            logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
+            post(body, event)
 
     async def poll_when_due(self, body: kopf.Body, stopped: kopf.DaemonStopped) -> None:
         """Wait until the throttle is due or nudged, and poll it once; return early when told to stop.
@@ -109,8 +127,7 @@ class Engine:
             self._metrics.late(late)
         rival = self.throttles.rival(throttle)
         if rival is None and throttle.claim is not None and throttle.claim.active:
-            for sibling in self.throttles.siblings(throttle):
-                throttle.adopt(sibling)
+            await self._take_over(throttle)
         poll = throttle.poll = asyncio.create_task(
             self._reconciler.poll(throttle, body, rival, lambda event: post(body, event))
         )
@@ -120,6 +137,8 @@ class Engine:
             await self._end_poll(throttle)
             throttle.acting = False
         throttle.due = next_due(throttle.interval, self._phase, clock())
+        if throttle.gone:
+            self.throttles.forget(body)
         if not poll.done() or poll.cancelled() or throttle.gone:
             return
         if error := poll.exception():
@@ -127,6 +146,18 @@ class Engine:
             self._metrics.polled(throttle.namespace, throttle.name, "bug")
         else:
             self._metrics.polled(throttle.namespace, throttle.name, poll.result())
+
+    async def _take_over(self, throttle: Throttle) -> None:
+        """The throttle controls its campaign: take over what a sibling still holds of it."""
+        throttle.settle_adoption()
+        for sibling in self.throttles.siblings(throttle):
+            if throttle.adopted_from is not None or not sibling.holds:
+                continue
+            if throttle.may_adopt(sibling):
+                await self._end_poll(sibling)
+                throttle.adopt(sibling)
+            elif throttle.stored is not None:
+                sibling.let_go()
 
     async def _end_poll(self, throttle: Throttle) -> None:
         """End a poll under way: at once, but an action may take a moment longer to be accounted for."""

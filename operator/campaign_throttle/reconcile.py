@@ -16,17 +16,15 @@ from campaign_throttle.cxone.protocol import Campaign, DialingState
 from campaign_throttle.events import Event, events
 from campaign_throttle.outcome import Outcome, Refusal
 from campaign_throttle.policy import Decision, Memory, Observation
-from campaign_throttle.resources.behaviour import DeletionPolicy
 from campaign_throttle.resources.throttle import (
     Action,
     CampaignState,
     CampaignThrottleSpec,
     CampaignThrottleStatus,
     Intent,
-    Mode,
-    Owner,
+    ManualResume,
 )
-from campaign_throttle.tenants import Tenant, shared_age
+from campaign_throttle.tenants import Reading, Tenant, shared_age
 from campaign_throttle.throttles import Claim, Stored, Throttle, wish
 
 logger = logging.getLogger(__name__)
@@ -39,9 +37,6 @@ STATUS_TIMEOUT = timedelta(seconds=10)
 ACTION_TIMEOUT = timedelta(seconds=10)
 #: Reading may take this long, or an interval if that is longer.
 POLL_TIMEOUT = timedelta(seconds=15)
-#: A deleted throttle's campaign is resumed within this time, or not at all: the throttles of a deleted namespace are
-#: to be gone within 10 s, of which Kubernetes lets 5 pass before it deletes the first.
-RELEASE_TIMEOUT = timedelta(seconds=3)
 #: What a GitOps tool may be about to apply is waited for this long before a throttle is called stalled.
 GRACE = timedelta(seconds=30)
 #: How old a count of agents may be after a change of the spec.
@@ -107,11 +102,11 @@ class Reconciler:
 
         deadline = loop.time() + max(interval, POLL_TIMEOUT).total_seconds()
         max_age = shared_age(interval) if max_age is None else max_age
-        outcome, changed_at = await self._read(outcome, spec, max_age, deadline)
-        decision = policy.decide(spec, memory, Observation(outcome.agents, outcome.state, changed_at), outcome.now)
+        outcome, seen = await self._read(outcome, spec, max_age, deadline)
+        decision = policy.decide(spec, memory, seen, outcome.now)
         throttle.memory = decision.memory
         outcome = replace(outcome, decision=decision)
-        if decision.action is not None and not throttle.nudged.is_set():
+        if decision.action is not None and not throttle.superseded:
             throttle.acting = True  # until it is accounted for
             outcome = await self._act(throttle, spec, outcome, decision.action)
         await self._report(throttle, previous, outcome, post)
@@ -144,34 +139,38 @@ class Reconciler:
 
     async def _read(
         self, outcome: Outcome, spec: CampaignThrottleSpec, max_age: timedelta, deadline: float
-    ) -> tuple[Outcome, datetime | None]:
-        """The agents and the campaign, read at the same time; and when the campaign last changed."""
+    ) -> tuple[Outcome, Observation]:
+        """The agents and the campaign, read at the same time; for the report, and for the policy."""
         if self.tenant is None:
             missing = CredentialsMissing(
                 "no default tenant is configured: set CXONE_BASE_URL, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET "
                 "of the operator"
             )
-            return replace(
-                outcome, agents_error=missing, campaign_error=missing, state=CampaignState.UNKNOWN
-            ), None
-        agents, campaign = await asyncio.gather(
+            unknown = Observation(None, CampaignState.UNKNOWN)
+            return replace(outcome, agents_error=missing, campaign_error=missing, state=unknown.state), unknown
+        counted, campaign = await asyncio.gather(
             self.tenant.available_agents(
                 frozenset(state.value for state in spec.agents.states), max_age=max_age, deadline=deadline
             ),
             self.tenant.campaign(spec.campaign_id, deadline=deadline),
             return_exceptions=True,
         )
-        if isinstance(agents, CXoneError):
-            outcome = replace(outcome, agents_error=agents)
-        elif isinstance(agents, BaseException):
-            raise agents
-        else:
+        agents = reading = changed_at = None
+        if isinstance(counted, Reading):
+            agents, reading = counted.agents, counted.started
             outcome = replace(outcome, agents=agents)
-        if isinstance(campaign, CXoneError):
-            return replace(outcome, campaign_error=campaign, state=CampaignState.UNKNOWN), None
-        if isinstance(campaign, BaseException):
+        elif isinstance(counted, CXoneError):
+            outcome = replace(outcome, agents_error=counted)
+        else:
+            raise counted
+        if isinstance(campaign, Campaign):
+            changed_at = campaign.changed_at
+            outcome = _with_campaign(outcome, campaign)
+        elif isinstance(campaign, CXoneError):
+            outcome = replace(outcome, campaign_error=campaign, state=CampaignState.UNKNOWN)
+        else:
             raise campaign
-        return _with_campaign(outcome, campaign), campaign.changed_at
+        return outcome, Observation(agents, outcome.state, changed_at, reading)
 
     # Act
 
@@ -182,8 +181,8 @@ class Reconciler:
         assert self.tenant is not None
         decided = outcome.decision.memory
         throttle.memory = memory = policy.announced(decided, action, self._now())
-        if not await self._announced(throttle, memory, action) or throttle.nudged.is_set():
-            # Gone, not to be announced, or replaced by a newer spec meanwhile: nothing was sent.
+        if not await self._announced(throttle, memory, action) or throttle.superseded:
+            # Not to be announced, or no longer what anybody wants: nothing was sent.
             throttle.memory = decided
             return outcome
         deadline = asyncio.get_running_loop().time() + ACTION_TIMEOUT.total_seconds()
@@ -210,6 +209,7 @@ class Reconciler:
         try:
             await self._write(throttle, status.dump(announcement), INTENT_TIMEOUT)
         except ObjectGone:
+            throttle.gone = True
             return False
         except StatusNotWritten as problem:
             logger.warning(
@@ -221,55 +221,6 @@ class Reconciler:
             )
             return action is Action.PAUSE  # the safe side; a resume waits until it can be announced
         return True
-
-    # Release
-
-    async def release(self, throttle: Throttle, body: Mapping[str, Any], post: Post) -> None:
-        """A throttle is being deleted: resume the campaign if it wants that and owns its pause.
-
-        Takes at most RELEASE_TIMEOUT; what can't be done by then is given up, and said.
-        """
-        throttle.observe_status(body)
-        memory = throttle.recall()
-        try:
-            spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
-        except ValidationError:
-            return
-        pausing = memory.intent is not None and memory.intent.action is Action.PAUSE
-        if spec.deletion_policy is not DeletionPolicy.RESUME or not (
-            memory.paused_by is Owner.OPERATOR or pausing
-        ):
-            return
-        campaign = f"campaign {spec.campaign_id}"
-        if spec.suspend or spec.mode is not Mode.ENFORCE:
-            problem: str | None = "its throttle was suspended or only observing"
-        else:
-            problem = await self._resumed(spec)
-        if problem is None:
-            throttle.memory = policy.accepted(memory, Action.RESUME, self._now())
-            event = Event("Normal", "CampaignResumed", f"{campaign}: Paused → Running: its throttle is deleted")
-        else:
-            event = Event(
-                "Warning",
-                "ResumeAbandoned",
-                f"{campaign} stays paused, though its throttle is deleted with deletionPolicy Resume: {problem}; "
-                "resume it in CXone",
-            )
-        logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
-        post(event)
-
-    async def _resumed(self, spec: CampaignThrottleSpec) -> str | None:
-        """Resume a campaign that is still paused; why that failed, None if it didn't."""
-        if self.tenant is None:
-            return "no default tenant is configured"
-        deadline = asyncio.get_running_loop().time() + RELEASE_TIMEOUT.total_seconds()
-        try:
-            campaign = await self.tenant.campaign(spec.campaign_id, deadline=deadline)
-            if campaign.state is DialingState.PAUSED:
-                await self.tenant.set_state(spec.campaign_id, DialingState.RUNNING, deadline=deadline)
-        except CXoneError as error:
-            return f"{error.reason}: {error}"
-        return None
 
     # Report
 
@@ -290,19 +241,41 @@ class Reconciler:
             post(event)
         throttle.reported = current
         stored = throttle.stored
-        if stored is not None and not status.is_worth_writing(
-            stored.status, current, self.heartbeat, outcome.failure_threshold
+        if (
+            stored is not None
+            and not outcome.decision.touched
+            and not status.is_worth_writing(stored.status, current, self.heartbeat, outcome.failure_threshold)
         ):
             return
         try:
             await self._write(throttle, status.dump(current), STATUS_TIMEOUT)
         except ObjectGone:
-            return
+            throttle.gone = True
         except StatusNotWritten as problem:
             # Nothing is lost: the next poll writes what is reported then.
             logger.warning("%s/%s: the status was not written: %s", throttle.namespace, throttle.name, problem)
 
+    async def store(self, throttle: Throttle) -> None:
+        """Write what a throttle remembers, beside what it last reported: it has taken over a sibling's pause."""
+        try:
+            async with throttle.writing:
+                memory = throttle.recall()
+                throttle.reported = (throttle.reported or CampaignThrottleStatus()).model_copy(
+                    update={
+                        "paused_by": memory.paused_by,
+                        "intent": memory.intent,
+                        "manual_resume": ManualResume(time=memory.manual_resume) if memory.manual_resume else None,
+                    }
+                )
+                await self._put(throttle, status.dump(throttle.reported), INTENT_TIMEOUT)
+        except StatusNotWritten as problem:
+            logger.warning("%s/%s: the status was not written: %s", throttle.namespace, throttle.name, problem)
+
     async def _write(self, throttle: Throttle, whole: dict[str, Any], timeout: timedelta) -> None:
+        async with throttle.writing:
+            await self._put(throttle, whole, timeout)
+
+    async def _put(self, throttle: Throttle, whole: dict[str, Any], timeout: timedelta) -> None:
         before, throttle.stored = throttle.stored, None  # until the server confirms, what it holds isn't known
         throttle.version = max(throttle.version, before.version if before else -1)
         written = await self.writer.write(throttle.namespace, throttle.name, throttle.uid, whole, timeout=timeout)

@@ -17,6 +17,14 @@ SHARED_AGE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
+class Reading:
+    """A count of agents, and when it began: a time of the event loop, which tells readings apart."""
+
+    agents: int
+    started: float
+
+
+@dataclass(frozen=True)
 class _Count:
     started: float
     outcome: int | CXoneError
@@ -40,7 +48,7 @@ class Tenant:
 
     async def available_agents(
         self, states: frozenset[str] = AVAILABLE, *, max_age: timedelta, deadline: float
-    ) -> int:
+    ) -> Reading:
         """How many agents are in one of the states, by a count that began at most ``max_age`` ago.
 
         A count that failed is shared like one that succeeded.
@@ -61,7 +69,7 @@ class Tenant:
             ) from None
         if isinstance(count.outcome, CXoneError):
             raise count.outcome.with_traceback(None)
-        return count.outcome
+        return Reading(count.outcome, count.started)
 
     async def _count(self, states: frozenset[str], deadline: float) -> None:
         started = asyncio.get_running_loop().time()

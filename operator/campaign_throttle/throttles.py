@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from campaign_throttle.policy import Memory
 from campaign_throttle.resources import RECONCILE_ANNOTATION
 from campaign_throttle.resources.throttle import (
-    CampaignState,
     CampaignThrottleSpec,
     CampaignThrottleStatus,
     Mode,
@@ -65,31 +64,69 @@ class Throttle:
     acting: bool = False
     leaving: bool = False
     gone: bool = False
+    overtaken: bool = False
+    generation: int = 0
+    adopted_from: "Throttle | None" = None
     claim: "Claim | None" = None
     poll: "asyncio.Task[str] | None" = None
     handled: tuple[int, str | None] | None = None
     changed: float | None = None
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def notice(self, body: Mapping[str, Any]) -> None:
         """Look at an object as the watch brought it: a new spec or request makes the throttle due at once."""
         self.observe_status(body)
         generation, request = wish(body)
+        self.generation = generation
         if self.handled is None:
             return
         was_generation, was_request = self.handled
         if generation != was_generation or (request is not None and request != was_request):
             self.nudged.set()
 
+    @property
+    def superseded(self) -> bool:
+        """Whether what a poll under way decides is no longer wanted: a new spec, an older rival, or its end."""
+        replaced = self.handled is not None and self.generation > self.handled[0]
+        return replaced or self.overtaken or self.leaving or self.gone
+
+    @property
+    def holds(self) -> bool:
+        """Whether it owns a pause, or has an action on its way: what whoever controls the campaign next must know."""
+        memory = self.recall()
+        return memory.paused_by is Owner.OPERATOR or memory.intent is not None
+
+    def may_adopt(self, other: "Throttle") -> bool:
+        """Whether it should take over what a sibling holds: not if it has itself seen the campaign change since."""
+        changed, looked_at = self.recall().changed_at, other.recall().seen_at
+        unseen = changed is None or looked_at is None or changed <= looked_at
+        return other.holds and not self.holds and unseen
+
     def adopt(self, other: "Throttle") -> None:
-        """Take over the pause that a sibling owns: the operator made it, whoever asked for it."""
+        """Take over what a sibling holds: the operator made that pause, whoever asked for it.
+
+        The sibling keeps it too until that is on the API server, so that a crash in between loses nothing.
+        """
         mine, theirs = self.recall(), other.recall()
-        if theirs.paused_by is not Owner.OPERATOR or mine.paused_by is Owner.OPERATOR:
-            return
         self.memory = replace(
-            mine, paused_by=Owner.OPERATOR, last_state=CampaignState.PAUSED, acted_at=theirs.acted_at
+            theirs, desired=mine.desired, failures=mine.failures, below=mine.below, above=mine.above, fresh=False
         )
-        other.memory = replace(theirs, paused_by=None, last_state=None)
+        self.adopted_from = other
+
+    def settle_adoption(self) -> None:
+        """What was taken over is stored with this throttle: the sibling lets go of it."""
+        if self.adopted_from is None or self.stored is None:
+            return
+        mine, stored = self.recall(), self.stored.status
+        if (stored.paused_by, stored.intent) == (mine.paused_by, mine.intent):
+            self.adopted_from.let_go()
+            self.adopted_from = None
+
+    def let_go(self) -> None:
+        """A sibling holds it now, or knows better."""
+        self.memory = replace(self.recall(), paused_by=None, intent=None, manual_resume=None, last_state=None)
+        self.nudged.set()
 
     def recall(self) -> Memory:
         """What the policy remembers of it; after a restart, what its status says."""
@@ -210,6 +247,8 @@ class Throttles:
             self._by_campaign.setdefault(claim.campaign, {})[claim.uid] = throttle
             for sibling in self.siblings(throttle):
                 sibling.nudged.set()
+                sibling.overtaken = self.rival(sibling) is not None
+            throttle.overtaken = self.rival(throttle) is not None
         throttle.notice(body)
         return throttle
 
@@ -229,10 +268,11 @@ class Throttles:
         if not siblings:
             self._by_campaign.pop(throttle.claim.campaign, None)
         heir = self.heir(throttle)
-        if heir is not None:
+        if heir is not None and heir.may_adopt(throttle):
             heir.adopt(throttle)
         for sibling in self.siblings(throttle):
             sibling.nudged.set()
+            sibling.overtaken = self.rival(sibling) is not None
 
     def siblings(self, throttle: Throttle) -> list[Throttle]:
         """The other throttles of its campaign, in any namespace that is watched."""

@@ -116,7 +116,7 @@ def test_while_cxone_is_down_a_throttle_goes_and_the_resume_is_given_up_and_told
     for name in ("resume", "hangs"):
         told = namespace.wait_for_event(name, "ResumeAbandoned")
         assert told["type"] == "Warning"
-        assert "stays paused" in told["message"]
+        assert "stays as it is" in told["message"]
         assert "resume it in CXone" in told["message"]
         assert f"{namespace.name}/{name}: ResumeAbandoned" in operator.text()
         assert state_of(simulator, name) == "PAUSED"

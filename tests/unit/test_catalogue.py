@@ -235,7 +235,7 @@ def test_whatever_happens_only_what_is_in_the_catalogue_is_reported(spec, histor
 PACKAGE = Path(campaign_throttle.__file__).parent
 #: Where reasons and Events are written.
 SOURCES = [
-    *(PACKAGE / f"{name}.py" for name in ("conditions", "events", "outcome", "reconcile", "status")),
+    *(PACKAGE / f"{name}.py" for name in ("conditions", "events", "outcome", "reconcile", "release", "status")),
     *(PACKAGE / "policy").glob("[a-z]*.py"),
     PACKAGE / "cxone/errors.py",
 ]

@@ -24,8 +24,9 @@ async def at():
         await at.tenant.close()
 
 
-def agents(at, max_age=SHARED, seconds=10.0, **states):
-    return at.tenant.available_agents(max_age=max_age, deadline=at.deadline(seconds), **states)
+async def agents(at, max_age=SHARED, seconds=10.0, **states):
+    reading = await at.tenant.available_agents(max_age=max_age, deadline=at.deadline(seconds), **states)
+    return reading.agents
 
 
 def counts(at):

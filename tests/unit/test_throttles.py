@@ -1,7 +1,8 @@
 """When a throttle is due, what wakes it, and how much of a damaged status is kept."""
 
 import math
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import assume, example, given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from campaign_throttle.resources import RECONCILE_ANNOTATION
 from campaign_throttle.resources.throttle import CampaignThrottleStatus, Owner
-from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due, read_status, wish
+from campaign_throttle.throttles import Stored, Throttle, Throttles, first_due, next_due, read_status, wish
 
 intervals = st.integers(1, 3600).map(lambda seconds: timedelta(seconds=seconds))
 fine_intervals = st.integers(1_000, 3_600_000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
@@ -220,3 +221,84 @@ async def test_a_throttle_is_stuck_after_three_intervals_or_the_longest_polls():
     found.interval = timedelta(seconds=5)
     assert throttles.stuck(134.0, longest_poll=longest) == []
     assert throttles.stuck(136.0, longest_poll=longest) == [found]
+
+
+# Hand-over
+
+
+def claimed(uid, *, created, spec=None, status=None, version=1, **metadata):
+    return {
+        "metadata": {
+            "uid": uid,
+            "namespace": "default",
+            "name": uid,
+            "generation": 1,
+            "resourceVersion": str(version),
+            "creationTimestamp": created,
+            **metadata,
+        },
+        "spec": {"campaignID": "cmp-1", **(spec or {})},
+        "status": status or {},
+    }
+
+
+OWNER = {"pausedBy": "Operator", "campaignState": "Paused", "lastPollTime": "2026-11-24T12:00:00Z"}
+
+
+def pair(first=None, second=None):
+    """The owner of a pause, suspended now, and the younger throttle of the same campaign."""
+    throttles = Throttles()
+    owner = throttles.register(claimed("a", created="1", spec={"suspend": True}, status=first or OWNER))
+    heir = throttles.register(claimed("b", created="2", status=second))
+    return throttles, owner, heir
+
+
+async def test_the_oldest_throttle_that_acts_controls_its_campaign():
+    throttles, owner, heir = pair()
+    assert throttles.rival(heir) is None
+    throttles.register(claimed("a", created="1", status=OWNER, version=2))
+    assert throttles.rival(heir) == owner.claim
+    assert heir.overtaken
+    assert heir.nudged.is_set()
+    assert throttles.rival(owner) is None
+
+
+async def test_an_owned_pause_is_taken_over_and_let_go_only_when_it_is_stored():
+    _, owner, heir = pair()
+    assert heir.may_adopt(owner)
+    heir.adopt(owner)
+    assert heir.recall().paused_by is Owner.OPERATOR
+    heir.settle_adoption()
+    assert owner.holds, "a crash now must not lose it"
+    heir.stored = Stored.of(claimed("b", created="2", status=OWNER, version=2))
+    heir.settle_adoption()
+    assert not owner.holds
+    assert heir.holds
+
+
+async def test_what_a_throttle_has_seen_itself_is_not_overruled_by_an_older_view():
+    """It saw a person resume and pause again after the owner had looked for the last time."""
+    _, owner, heir = pair()
+    heir.memory = replace(heir.recall(), paused_by=Owner.OTHER, changed_at=datetime(2026, 11, 24, 13, tzinfo=UTC))
+    assert not heir.may_adopt(owner)
+
+
+async def test_an_intent_is_handed_over_like_a_pause():
+    pausing = {"campaignState": "Running", "intent": {"action": "Pause", "time": "2026-11-24T12:00:00Z"}}
+    _, owner, heir = pair(first=pausing)
+    heir.adopt(owner)
+    assert heir.recall().intent == owner.recall().intent
+
+
+async def test_a_new_spec_a_rival_or_the_end_overrules_a_poll_under_way_and_a_mere_request_does_not():
+    throttles = Throttles()
+    found = throttles.register(claimed("a", created="2"))
+    found.handled = (1, None)
+    throttles.register(claimed("a", created="2", annotations={RECONCILE_ANNOTATION: "now"}, version=2))
+    assert found.nudged.is_set()
+    assert not found.superseded
+    throttles.register(claimed("older", created="1"))
+    assert found.superseded
+    found.overtaken = False
+    throttles.register(claimed("a", created="2", generation=2, version=3))
+    assert found.superseded

@@ -22,17 +22,25 @@ async def connect() -> ApiClient:
         ClusterUnavailable: neither is there.
     """
     configuration: Configuration = type.__call__(Configuration)
+    kubeconfig = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
     try:
         if "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         else:
             await load_kube_config(  # type: ignore[no-untyped-call]
-                client_configuration=configuration, persist_config=False
+                config_file=_existing(kubeconfig), client_configuration=configuration, persist_config=False
             )
     except (ConfigException, OSError) as error:
-        where = os.environ.get("KUBECONFIG") or Path("~/.kube/config")
         raise ClusterUnavailable(
-            f"no Kubernetes cluster: not running in a pod, and {where} can't be used ({error}): set KUBECONFIG"
+            f"no Kubernetes cluster: not running in a pod, and the kubeconfig {kubeconfig} can't be used ({error}): "
+            "set KUBECONFIG"
         ) from error
     configuration.connection_pool_maxsize = CONCURRENCY
     return ApiClient(configuration=configuration)
+
+
+def _existing(kubeconfig: str) -> str:
+    """The value of KUBECONFIG, which may be a list of files, if one of them is there."""
+    if not any(Path(path).is_file() for path in kubeconfig.split(os.pathsep)):
+        raise FileNotFoundError("there is no such file")
+    return kubeconfig

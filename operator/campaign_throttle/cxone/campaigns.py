@@ -5,7 +5,13 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from campaign_throttle.cxone.auth import Token
-from campaign_throttle.cxone.errors import CampaignNotFound, CXoneError, CXoneUnreachable, InvalidResponse
+from campaign_throttle.cxone.errors import (
+    CampaignNotFound,
+    CXoneError,
+    CXoneGatewayError,
+    CXoneUnreachable,
+    InvalidResponse,
+)
 from campaign_throttle.cxone.protocol import Campaign, DialingState
 from campaign_throttle.cxone.session import Operation, Session
 from campaign_throttle.cxone.transport import Answer
@@ -65,7 +71,7 @@ class CampaignsDialect:
                 if campaign.state is wanted:
                     return None
                 if last:
-                    error.outcome_unknown = isinstance(error, CXoneUnreachable)
+                    error.outcome_unknown = isinstance(error, (CXoneUnreachable, CXoneGatewayError))
                     raise
         return None
 

@@ -27,6 +27,10 @@ class CXoneServerError(CXoneError):
     outcome_unknown = True
 
 
+class CXoneGatewayError(CXoneServerError):
+    """A 502 or 504 answer: something between here and CXone gave up, and what it had asked for may yet be done."""
+
+
 class CXoneUnreachable(CXoneError):
     """No connection, or one that broke before the answer was complete."""
 

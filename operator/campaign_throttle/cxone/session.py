@@ -20,6 +20,7 @@ from campaign_throttle.cxone.auth import TOKEN_PATH, Credentials, Token, TokenCa
 from campaign_throttle.cxone.errors import (
     CredentialsRejected,
     CXoneError,
+    CXoneGatewayError,
     CXoneServerError,
     CXoneTimeout,
     Forbidden,
@@ -241,6 +242,8 @@ def _checked(answer: Answer, operation: Operation) -> Answer:
         raise Forbidden(
             f"CXone forbids the {operation.name} request (403): grant the client the scope {operation.scope}"
         )
+    if status in (502, 504):
+        raise CXoneGatewayError(f"a gateway before CXone gave up the {operation.name} request (502 or 504)")
     if status >= 500:
         raise CXoneServerError(
             f"CXone answered with a server error (5xx) to the {operation.name} request: CXone has a problem"

@@ -13,6 +13,7 @@ from campaign_throttle.policy.memory import (
     StreakMemory,
     accepted,
     announced,
+    attribute,
     failed,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "StreakMemory",
     "accepted",
     "announced",
+    "attribute",
     "decide",
     "failed",
     "inside",

@@ -22,7 +22,7 @@ class Decision:
 
     ``action`` is what must be done now; ``would`` is what Observe mode would have done, once per change of mind.
     ``desired`` is the state that the policy wants, None while it has no opinion. ``fallback`` is whether rule 2 is
-    in force. ``settled`` and ``override`` tell what was found out about earlier changes.
+    in force. ``settled``, ``override`` and ``touched`` tell what was found out about earlier changes.
     """
 
     reason: str
@@ -33,6 +33,7 @@ class Decision:
     fallback: bool = False
     settled: Intent | None = None
     override: Action | None = None
+    touched: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def decide(spec: CampaignThrottleSpec, memory: Memory, seen: Observation, now: d
         fallback=memory.failures >= spec.fallback.failure_threshold,
         settled=found.settled,
         override=found.override,
+        touched=found.touched,
     )
 
 
@@ -80,15 +82,19 @@ def _counted(spec: CampaignThrottleSpec, memory: Memory, seen: Observation, now:
         memory,
         failures=0,
         manual_resume=None if enough else memory.manual_resume,
-        below=_streak(memory.below, spec.pause_threshold, now) if seen.agents < spec.pause_threshold else None,
-        above=_streak(memory.above, spec.resume_threshold, now) if enough else None,
+        below=_streak(memory.below, spec.pause_threshold, seen, now)
+        if seen.agents < spec.pause_threshold
+        else None,
+        above=_streak(memory.above, spec.resume_threshold, seen, now) if enough else None,
     )
 
 
-def _streak(before: StreakMemory | None, threshold: int, now: datetime) -> StreakMemory:
-    if before is None or before.threshold != threshold:
-        return StreakMemory(threshold, samples=1, since=now)
-    return replace(before, samples=before.samples + 1)
+def _streak(before: StreakMemory | None, threshold: int, seen: Observation, now: datetime) -> StreakMemory:
+    if before is None or before.threshold != threshold or before.since > now:  # the clock may be set back
+        return StreakMemory(threshold, samples=1, since=now, reading=seen.reading)
+    if seen.reading is not None and seen.reading == before.reading:  # one that was counted already
+        return before
+    return replace(before, samples=before.samples + 1, reading=seen.reading)
 
 
 def _wish(spec: CampaignThrottleSpec, memory: Memory, seen: Observation, now: datetime) -> _Wish:
@@ -145,7 +151,7 @@ def _due(
     """What an action still waits for: the streak or the minimum time; None if it is due."""
     if streak is None or streak.samples < wanted.samples or now - streak.since < wanted.window:
         return "streak"
-    if changed_at is not None and now - changed_at < minimum:
+    if changed_at is not None and abs(now - changed_at) < minimum:  # the clock may be set back
         return "minimum"
     return None
 

@@ -14,6 +14,8 @@ from campaign_throttle.resources.throttle import (
 #: An intent whose effect is not seen for this long had none; and a change of the campaign that comes this much
 #: later than an intent (or earlier: clocks can be set back) is somebody else's.
 INTENT_LIFETIME = timedelta(seconds=60)
+#: A campaign may take this long to come to rest after a pause; another word lasts that long at most on the way.
+DRAIN_LIFETIME = timedelta(minutes=10)
 
 RUNNING, PAUSED = CampaignState.RUNNING, CampaignState.PAUSED
 
@@ -23,12 +25,14 @@ class Observation:
     """What one poll saw.
 
     ``agents`` is None when the count is unknown: unknown is never zero. ``state`` is UNKNOWN when the campaign
-    could not be read. ``changed_at`` is when the campaign last changed, if CXone tells.
+    could not be read. ``changed_at`` is when the campaign last changed, if CXone tells. ``reading`` tells counts apart:
+    several polls may share one.
     """
 
     agents: int | None
     state: CampaignState
     changed_at: datetime | None = None
+    reading: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class StreakMemory:
     threshold: int
     samples: int
     since: datetime
+    reading: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,14 +80,16 @@ class Memory:
         known = status.campaign_state not in (None, CampaignState.UNKNOWN)
         acted_at = status.last_transition.time if status.last_transition else None
         resumed_at = status.manual_resume.time if status.manual_resume else None
+        polled_at = status.last_poll_time
         return cls(
             paused_by=status.paused_by,
             intent=status.intent,
             manual_resume=resumed_at,
             desired=CampaignState(status.desired_state) if status.desired_state else None,
             last_state=status.campaign_state if known else PAUSED if status.paused_by else None,
-            landed=status.campaign_state is not CampaignState.OTHER,
-            seen_at=status.last_poll_time,
+            landed=status.campaign_state is not CampaignState.OTHER
+            or not within(acted_at, polled_at, DRAIN_LIFETIME),
+            seen_at=polled_at,
             acted_at=acted_at,
             changed_at=latest(acted_at, resumed_at),
             failures=status.consecutive_failures or 0,
@@ -94,12 +101,14 @@ class Attribution:
     """Whose the observed state is.
 
     ``settled`` is an earlier intent that turned out to have had its effect; ``override`` is what somebody else was
-    seen to have done.
+    seen to have done; ``touched`` is whether a campaign that the operator holds paused was changed otherwise (renamed,
+    say), which a restart must know of.
     """
 
     memory: Memory
     settled: Intent | None = None
     override: Action | None = None
+    touched: bool = False
 
 
 def attribute(memory: Memory, seen: Observation, interval: timedelta, now: datetime) -> Attribution:
@@ -123,8 +132,10 @@ def attribute(memory: Memory, seen: Observation, interval: timedelta, now: datet
         known = replace(known, intent=None)
         if _explains(intent, memory, seen):
             return Attribution(replace(accepted(known, intent.action, intent.time), landed=True), settled=intent)
-    elif intent is not None and seen.state in (RUNNING, PAUSED) and abs(now - intent.time) > INTENT_LIFETIME:
+    elif intent is not None and not within(intent.time, now, _lifetime(seen.state)):
         known = replace(known, intent=None)  # it had no effect
+    if seen.state is CampaignState.OTHER and not within(memory.acted_at, now, DRAIN_LIFETIME):
+        known = replace(known, landed=True)  # too late to be on the way to our pause
     if seen.state is PAUSED and (memory.paused_by is None or _paused_anew(memory, seen, interval, now)):
         by_hand = memory.last_state is not None
         paused = replace(known, paused_by=Owner.OTHER, manual_resume=None)
@@ -133,33 +144,41 @@ def attribute(memory: Memory, seen: Observation, interval: timedelta, now: datet
             override=Action.PAUSE if by_hand else None,
         )
     if seen.state is RUNNING and memory.paused_by is not None:
-        if _pause_had_no_effect(memory, seen):
+        if _pause_had_no_effect(memory, seen, now):
             # A stale answer, or a pause that is slow, for a minute; then one that never was.
-            slow = memory.acted_at is not None and abs(now - memory.acted_at) <= INTENT_LIFETIME
+            slow = within(memory.acted_at, now, INTENT_LIFETIME)
             return Attribution(known if slow else replace(known, paused_by=None))
         running = replace(known, paused_by=None, manual_resume=now, changed_at=now)
         return Attribution(running, override=Action.RESUME)
-    return Attribution(known)
+    owned = (
+        seen.state is PAUSED and known.paused_by is Owner.OPERATOR and not _is_our_change(seen, memory.acted_at)
+    )
+    return Attribution(known, touched=owned and seen.changed_at != memory.seen_change)
+
+
+def _lifetime(state: CampaignState) -> timedelta:
+    return INTENT_LIFETIME if state in (RUNNING, PAUSED) else DRAIN_LIFETIME
 
 
 def _explains(intent: Intent, memory: Memory, seen: Observation) -> bool:
     """Whether a change is the intent's, by its time; while an unknown word lasts, it is still under way."""
     if seen.changed_at is None or abs(seen.changed_at - intent.time) <= INTENT_LIFETIME:
         return True
-    draining = memory.last_state is CampaignState.OTHER and memory.seen_at is not None
-    return draining and intent.time <= seen.changed_at
+    draining = memory.last_state is CampaignState.OTHER
+    return draining and timedelta(0) <= seen.changed_at - intent.time <= DRAIN_LIFETIME
 
 
 def _paused_anew(memory: Memory, seen: Observation, interval: timedelta, now: datetime) -> bool:
     """Whether an owned pause was replaced by somebody else's, without anybody having looked in between.
 
     After another word than running and paused it was, unless that word was seen before our pause had landed (then
-    it is the way to it). After a gap in the observation it was if the campaign has changed within the gap.
+    it is the way to it), or CXone says that nothing has changed since. After a gap in the observation it was if the
+    campaign has changed within the gap.
     """
     if memory.paused_by is not Owner.OPERATOR:
         return False
     if memory.last_state is CampaignState.OTHER:
-        return memory.landed
+        return memory.landed and (seen.changed_at is None or seen.changed_at != memory.seen_change)
     gap = memory.seen_at is None or now - memory.seen_at > 3 * interval + INTENT_LIFETIME or memory.fresh
     looked_at = latest(memory.seen_at, memory.acted_at)
     return (
@@ -170,16 +189,28 @@ def _paused_anew(memory: Memory, seen: Observation, interval: timedelta, now: da
     )
 
 
-def _pause_had_no_effect(memory: Memory, seen: Observation) -> bool:
+def _pause_had_no_effect(memory: Memory, seen: Observation, now: datetime) -> bool:
     """Whether a campaign that runs was never paused, though CXone had accepted it, or only looks as if it ran.
 
     One whose last change is the one that was seen before our pause, or lies well before it, was not resumed by
-    anybody.
+    anybody. Where CXone tells no times, one that was never seen paused gets a minute.
     """
-    if memory.paused_by is not Owner.OPERATOR or memory.acted_at is None or seen.changed_at is None:
+    if memory.paused_by is not Owner.OPERATOR or memory.acted_at is None:
         return False
+    if seen.changed_at is None:
+        return not memory.landed and within(memory.acted_at, now, INTENT_LIFETIME)
     unchanged = not memory.landed and seen.changed_at == memory.seen_change
     return unchanged or seen.changed_at < memory.acted_at - INTENT_LIFETIME
+
+
+def within(one: datetime | None, other: datetime | None, span: timedelta) -> bool:
+    """Whether two times are known, and no further apart than this; clocks can be set back."""
+    return one is not None and other is not None and abs(one - other) <= span
+
+
+def _is_our_change(seen: Observation, acted_at: datetime | None) -> bool:
+    """Whether the last change is our own action, by its time."""
+    return seen.changed_at is None or within(seen.changed_at, acted_at, INTENT_LIFETIME)
 
 
 def _intended(intent: Intent) -> CampaignState:
