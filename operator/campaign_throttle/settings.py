@@ -1,17 +1,28 @@
 """Every setting of the operator, read once, in one place: from flags, else from the environment."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from campaign_throttle.cxone.auth import Credentials
 from campaign_throttle.resources.fields import parse_duration
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class SettingsError(Exception):
@@ -24,6 +35,15 @@ class SettingsError(Exception):
 
 def _comma_separated(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not _NAMESPACE.fullmatch(name):
+            raise ValueError(
+                f"{name[:64]!r} is no name of a namespace: lower-case letters, digits and -, up to 63"
+            )
+    return names
 
 
 def _address(value: object) -> object:
@@ -47,7 +67,9 @@ class OperatorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CAMPAIGN_THROTTLE_", frozen=True)
 
-    namespaces: Names = Field(default=(), description="Namespaces to watch; none means all.")
+    namespaces: Annotated[Names, AfterValidator(_namespaces)] = Field(
+        default=(), description="Namespaces to watch; none means all."
+    )
     minimum_interval: Duration = Field(
         default=timedelta(seconds=5),
         ge=timedelta(seconds=1),

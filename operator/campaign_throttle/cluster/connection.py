@@ -22,7 +22,7 @@ async def connect() -> ApiClient:
         ClusterUnavailable: neither is there.
     """
     configuration: Configuration = type.__call__(Configuration)
-    kubeconfig = os.environ.get("KUBECONFIG") or os.path.expanduser("~/.kube/config")
+    kubeconfig = _kubeconfig()
     try:
         if "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
@@ -37,6 +37,10 @@ async def connect() -> ApiClient:
         ) from error
     configuration.connection_pool_maxsize = CONCURRENCY
     return ApiClient(configuration=configuration)
+
+
+def _kubeconfig() -> str:
+    return os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
 
 
 def _existing(kubeconfig: str) -> str:
