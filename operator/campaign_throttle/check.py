@@ -2,55 +2,99 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
-from campaign_throttle.cxone.campaigns import SCOPES, CampaignsDialect
+from campaign_throttle.cxone.campaigns import SCOPES
+from campaign_throttle.cxone.connect import Observers
+from campaign_throttle.cxone.endpoints import EndpointPolicy
 from campaign_throttle.cxone.errors import CXoneError
-from campaign_throttle.cxone.session import Session
-from campaign_throttle.cxone.transport import Transport
-from campaign_throttle.settings import DefaultTenantSettings
-from campaign_throttle.tenants import AVAILABLE
+from campaign_throttle.cxone.protocol import Campaign, Headcount, Target
+from campaign_throttle.resources.behaviour import Agents
+from campaign_throttle.resources.tenant import Api
+from campaign_throttle.tenants import AccessSource, connector
+from campaign_throttle.tenants.connecting import budget_of
 
 #: Seconds for each of the lines.
 TIME_LIMIT = 30.0
+#: How old what CXone has measured may be; see Headcount.count.
+INTERVAL = timedelta(seconds=30)
 
 T = TypeVar("T")
 Say = Callable[[str], object]
 
 
-async def check_default_tenant(settings: DefaultTenantSettings, campaign_id: str, say: Say) -> bool:
-    """Try a token, its scopes, the agents and one campaign; say how each went. True if all is well."""
-    credentials = settings.credentials
-    if settings.base_url is None or credentials is None:
+async def check(
+    source: AccessSource | None, policy: EndpointPolicy, campaign_id: str, say: Say, skill_ids: frozenset[int]
+) -> bool:
+    """Try a token, its scopes, the agents and one campaign; say how each went. True if all is well.
+
+    Args:
+        source: where the access to the tenant comes from; None for a default tenant that isn't configured.
+        policy: where credentials may be sent.
+        campaign_id: the campaign to read.
+        say: takes each line.
+        skill_ids: of the campaign's skills only these (ACD); none means all.
+    """
+    if source is None:
         say("FAILED  tenant    none is configured: set CXONE_BASE_URL, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET")
         return False
-    say(f"ok      tenant    {settings.base_url}, client {credentials.client_id}")
-    dialect = CampaignsDialect(Session(Transport(settings.base_url, observe=lambda *request: None), credentials))
-    deadline = asyncio.get_running_loop().time
+    access = await _line(say, "secret", source.look(), lambda found: f"has {', '.join(found.credentials)}")
+    if access is None:
+        return False
     try:
-        scopes = await _line(say, "token", dialect.granted_scopes(), lambda _: "granted")
-        if scopes is None:
-            return False
-        missing = [scope for scope in SCOPES if scopes and scope not in scopes]
-        if missing:
-            say(f"FAILED  scopes    missing: {', '.join(missing)}: grant them to the client")
-        else:
-            say(f"ok      scopes    {', '.join(scopes) if scopes else 'CXone does not tell which were granted'}")
-        agents = await _line(
-            say,
-            "agents",
-            dialect.count_agents(AVAILABLE, deadline() + TIME_LIMIT),
-            lambda count: f"{count} available",
+        dialect = connector(policy, Observers())(access, budget_of(access.spec.rate_limit))
+    except CXoneError as error:
+        say(f"FAILED  tenant    {error.reason}: {error}")
+        return False
+    spec = access.spec
+    named = spec.base_url or f"tenant {spec.acd.tenant_id if spec.acd else ''}"
+    say(f"ok      tenant    {named}, api {spec.api.value}")
+    deadline = asyncio.get_running_loop().time
+    agents = Agents()
+    try:
+        probe = await _line(
+            say, "token", dialect.probe(deadline() + TIME_LIMIT), lambda found: f"granted, for {found.endpoint}"
         )
+        if probe is None:
+            return False
+        missing = [scope for scope in SCOPES if probe.scopes and scope not in probe.scopes]
+        if spec.api is Api.CAMPAIGNS:
+            if missing:
+                say(f"FAILED  scopes    missing: {', '.join(missing)}: grant them to the client")
+            else:
+                told = ", ".join(probe.scopes) if probe.scopes else "CXone does not tell which were granted"
+                say(f"ok      scopes    {told}")
         campaign = await _line(
             say,
             "campaign",
-            dialect.get_campaign(campaign_id, deadline() + TIME_LIMIT),
+            dialect.get_campaign(Target(campaign_id, skill_ids), deadline() + TIME_LIMIT, anew=True),
             lambda found: f"{found.id} ({found.name}) is {found.word}",
         )
-        return not missing and agents is not None and campaign is not None
+        if campaign is not None and spec.api is Api.ACD:
+            _say_skills(say, campaign)
+        headcount = await _line(
+            say,
+            "agents",
+            _count(dialect.read_agents(dialect.source(agents), deadline() + TIME_LIMIT), agents, campaign),
+            lambda count: f"{count} available",
+        )
+        return not missing and headcount is not None and campaign is not None
     finally:
         await dialect.close()
+
+
+def _say_skills(say: Say, campaign: Campaign) -> None:
+    for skill in campaign.skills:
+        say(f"ok      skill     {skill.id} ({skill.name}) is {'running' if skill.running else 'stopped'}")
+    for left_out in campaign.left_out:
+        say(f"        skill     {left_out} is left out")
+    for skill_id in campaign.scheduled:
+        say(f"warning skill     {skill_id} has a schedule of its own in CXone: remove it there")
+
+
+async def _count(reading: Awaitable[Headcount], agents: Agents, campaign: Campaign | None) -> int:
+    return (await reading).count(agents, campaign, INTERVAL)
 
 
 async def _line(say: Say, what: str, question: Awaitable[T], describe: Callable[[T], str]) -> T | None:

@@ -7,11 +7,10 @@ from typing import Literal
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.outcome import Outcome
 from campaign_throttle.resources.behaviour import FallbackAction
+from campaign_throttle.resources.condition import MESSAGE_LENGTH, Condition
 from campaign_throttle.resources.throttle import (
-    MESSAGE_LENGTH,
     CampaignState,
     CampaignThrottleStatus,
-    Condition,
     Mode,
     Owner,
 )
@@ -59,9 +58,9 @@ def _ready(before: Condition | None, outcome: Outcome) -> _Verdict:
     if outcome.refusal is not None:
         return _Verdict("Ready", "False", outcome.refusal.reason, outcome.refusal.message)
     assert outcome.spec is not None
-    if outcome.spec.suspend:
+    if outcome.suspended_by is not None:
         return _Verdict(
-            "Ready", "True", "Suspended", "spec.suspend is true: CXone is neither polled nor acted upon"
+            "Ready", "True", "Suspended", f"{outcome.suspended_by}: CXone is neither polled nor acted upon"
         )
     memory = outcome.decision.memory
     if outcome.error is not None:
@@ -108,8 +107,16 @@ def _ready_and_fresh(outcome: Outcome) -> _Verdict:
         "True",
         "Observing" if observing else "OutsideSchedule" if decision.reason == "OutsideSchedule" else "Controlling",
         f"campaign {spec.campaign_id} is {outcome.state.value} {seen}: "
-        + (_observed(outcome) if observing else _explanation(outcome)),
+        + (_observed(outcome) if observing else _explanation(outcome))
+        + _of_skills(outcome),
     )
+
+
+def _of_skills(outcome: Outcome) -> str:
+    """Which of the campaign's skills are controlled, and which are not and why (ACD)."""
+    skills = ", ".join(str(skill.id) for skill in outcome.decision.memory.skills if skill.controlled)
+    controlled = f"; skills {skills}" if skills else ""
+    return controlled + (f"; left out: {', '.join(outcome.left_out)}" if outcome.left_out else "")
 
 
 def _observed(outcome: Outcome) -> str:
@@ -170,10 +177,17 @@ def _campaign_synced(outcome: Outcome) -> _Verdict:
             outcome.refusal.reason if outcome.refusal else outcome.decision.reason,
             "the policy has no opinion: the campaign is left as it is",
         )
-    if desired is outcome.state:
-        return _Verdict("CampaignSynced", "True", "InDesiredState", f"the campaign is {desired.value} as desired")
     if outcome.action_error is not None:
         return _Verdict("CampaignSynced", "False", "ActionFailed", str(outcome.action_error))
+    if desired is outcome.state:
+        return _Verdict("CampaignSynced", "True", "InDesiredState", f"the campaign is {desired.value} as desired")
+    if outcome.state is CampaignState.PAUSING and desired is CampaignState.PAUSED:
+        return _Verdict(
+            "CampaignSynced",
+            "False",
+            outcome.decision.draining or "Draining",
+            "no new calls are made; skills run until their agents have ended the present ones",
+        )
     observing = outcome.spec is not None and outcome.spec.mode is Mode.OBSERVE
     return _Verdict(
         "CampaignSynced",

@@ -2,18 +2,24 @@
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import kopf
+from pydantic import ValidationError
 
+from campaign_throttle.cluster.statuses import StatusWriter
+from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
 from campaign_throttle.reconcile import ACTION_TIMEOUT, POLL_TIMEOUT, Reconciler
 from campaign_throttle.release import RELEASE_TIMEOUT, release
 from campaign_throttle.resources import FINALIZER
-from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due
+from campaign_throttle.resources.throttle import TenantKind, TenantRef
+from campaign_throttle.tenants import Checks, Tenant, TenantKey
+from campaign_throttle.throttles import Claim, Throttle, Throttles, first_due, next_due
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +30,7 @@ class Engine:
     Args:
         reconciler: does one poll.
         metrics: told of each.
+        tenant_writers: write the status of tenants, by kind.
     """
 
     #: When told to stop, an action under way may take this long to end; anything else is cancelled at once.
@@ -31,19 +38,46 @@ class Engine:
     #: After this long in seconds whatever was told to stop has ended, a release included.
     EXIT_TIMEOUT = RELEASE_TIMEOUT.total_seconds() + 3
 
-    def __init__(self, reconciler: Reconciler, metrics: Metrics) -> None:
+    def __init__(
+        self, reconciler: Reconciler, metrics: Metrics, tenant_writers: Mapping[TenantKind, StatusWriter]
+    ) -> None:
         self._reconciler = reconciler
         self._metrics = metrics
+        self.tenants = reconciler.tenants
+        self._checks = Checks(self.tenants, tenant_writers, self._wake)
         self.throttles = Throttles()
         self.started = asyncio.Event()
 
-    @property
-    def _phase(self) -> float:
-        return self._reconciler.tenant.phase if self._reconciler.tenant else 0.0
-
     def register(self, body: Mapping[str, Any]) -> None:
         """Take in an object as the watch brought it, before anything is done about it."""
-        self.throttles.register(body)
+        throttle = self.throttles.register(body)
+        key = _tenant_key(body)
+        if key != throttle.tenant_key:
+            self.tenants.leave(throttle.tenant_key, throttle.uid)
+        throttle.tenant_key = key
+        self.tenants.use(key, throttle.uid)
+        self._claim(throttle)
+
+    def _claim(self, throttle: Throttle) -> None:
+        self.throttles.claim(throttle, Claim.of(throttle.body, self.tenants.spec_of(throttle.tenant_key)))
+
+    def register_tenant(self, kind: TenantKind, body: Mapping[str, Any]) -> None:
+        """Take in a tenant as the watch brought it; its throttles look at it at once if it is declared anew."""
+        if self.tenants.notice(kind, body):
+            self._wake(TenantKey.of_object(kind, body))
+
+    def notice_tenant(self, kind: TenantKind, type: str | None, body: Mapping[str, Any]) -> None:
+        """Take note of the end of a tenant; follow all that are there."""
+        if type == "DELETED" and self.tenants.forget(kind, body) is not None:
+            self._wake(TenantKey.of_object(kind, body))
+        self._checks.follow()
+
+    def _wake(self, key: TenantKey) -> None:
+        for uid in self.tenants.users(key):
+            throttle = self.throttles.by_uid(uid)
+            if throttle is not None:
+                self._claim(throttle)
+                throttle.nudged.set()
 
     async def notice(self, type: str | None, body: kopf.Body) -> None:
         """Take note of the end of an object: of its deletion, while its finalizer keeps it, and of its being gone."""
@@ -53,6 +87,7 @@ class Engine:
         metadata = body["metadata"]
         if type == "DELETED":
             self.throttles.forget(body)
+            self.tenants.leave(throttle.tenant_key, throttle.uid)
             await self._end_poll(throttle)
             self._metrics.forget(throttle.namespace, throttle.name)
         elif metadata.get("deletionTimestamp") and not throttle.leaving:
@@ -74,11 +109,18 @@ class Engine:
                 await self._reconciler.store(heir)
             return
         throttle.memory, event = await release(
-            body, throttle.recall(), self._reconciler.tenant, self._reconciler.now()
+            body, throttle.recall(), throttle.tenant or await self._tenant(throttle), self._reconciler.now()
         )
         if event is not None:
             logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
             post(body, event)
+
+    async def _tenant(self, throttle: Throttle) -> Tenant | None:
+        """The tenant of a throttle that was not polled since the operator started; None if there is none any more."""
+        try:
+            return await self.tenants.resolve(throttle.tenant_key, throttle.namespace)
+        except CXoneError:
+            return None
 
     async def poll_when_due(self, body: kopf.Body, stopped: kopf.DaemonStopped) -> None:
         """Wait until the throttle is due or nudged, and poll it once; return early when told to stop.
@@ -106,7 +148,7 @@ class Engine:
         """Wait; return how late it is then in seconds, or None if the throttle was nudged."""
         clock = asyncio.get_running_loop().time
         if throttle.due is None:
-            throttle.due = first_due(self._phase, clock())
+            throttle.due = first_due(_phase(throttle), clock())
         if throttle.due > clock() and not throttle.nudged.is_set():
             nudge = asyncio.create_task(throttle.nudged.wait())
             try:
@@ -136,7 +178,9 @@ class Engine:
         finally:
             await self._end_poll(throttle)
             throttle.acting = False
-        throttle.due = next_due(throttle.interval, self._phase, clock())
+        throttle.due = next_due(throttle.interval, _phase(throttle), clock())
+        if clock() < throttle.settled < throttle.due:
+            throttle.due = throttle.settled  # what was excused as being on its way is not any more then
         if throttle.gone:
             self.throttles.forget(body)
         if not poll.done() or poll.cancelled() or throttle.gone:
@@ -182,9 +226,30 @@ class Engine:
         return None if self.started.is_set() else "starting"
 
     async def close(self) -> None:
-        """Let go of the tenant's connections."""
-        if self._reconciler.tenant is not None:
-            await self._reconciler.tenant.close()
+        """End the looks at the tenants, and let go of their connections."""
+        await self._checks.close()
+        await self.tenants.close()
+
+
+def _tenant_key(body: Mapping[str, Any]) -> TenantKey | None:
+    """The tenant that an object names; None for the default one. What can't be read names none that there is."""
+    reference = (body.get("spec") or {}).get("tenantRef")
+    if reference is None:
+        return None
+    try:
+        return TenantKey.of_reference(TenantRef.model_validate(reference), body["metadata"]["namespace"])
+    except ValidationError:
+        return TenantKey(TenantKind.NAMESPACED, body["metadata"]["namespace"], "")
+
+
+def _phase(throttle: Throttle) -> float:
+    """Where in an interval the throttle is polled, as a share of it.
+
+    The throttles of one tenant are polled together, so that one reading of the agents serves all; where a budget
+    stretches their intervals they are spread over them.
+    """
+    name = throttle.uid if throttle.stretched else str(throttle.tenant_key)
+    return zlib.crc32(name.encode()) / 2**32
 
 
 def post(body: kopf.Body, event: Event) -> None:

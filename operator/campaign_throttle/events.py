@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Literal
 
 from campaign_throttle.outcome import Outcome
+from campaign_throttle.policy import Memory
 from campaign_throttle.resources.behaviour import ManualOverride
+from campaign_throttle.resources.condition import MESSAGE_LENGTH, Condition
 from campaign_throttle.resources.throttle import (
-    MESSAGE_LENGTH,
     Action,
+    CampaignThrottleSpec,
     CampaignThrottleStatus,
-    Condition,
+    Owner,
     Transition,
 )
 
@@ -75,9 +77,28 @@ def _actions(
             "WouldPause" if paused else "WouldResume",
             f"{campaign} would be {'paused' if paused else 'resumed'}: {_because(decision.reason, seen, outcome)}",
         )
+    for skill in outcome.scheduled:
+        yield Event(
+            "Warning",
+            "SkillScheduled",
+            f"{campaign}: skill {skill} has a schedule of its own in CXone, which starts and stops it beside the "
+            "operator: remove it there, and use spec.schedule",
+        )
     if outcome.action_error is not None and decision.memory.action_failures == 1:
         action = decision.action.value.lower() if decision.action else "change"
         yield Event("Warning", "ActionFailed", f"{campaign}: {action} failed: {outcome.action_error}")
+
+
+def left_behind(spec: CampaignThrottleSpec, memory: Memory) -> Event | None:
+    """The Event that a pause of the operator stays behind with a throttle's former tenant; None if none does."""
+    if memory.paused_by is not Owner.OPERATOR and memory.intent is None:
+        return None
+    return Event(
+        "Warning",
+        "ResumeAbandoned",
+        f"campaign {spec.campaign_id} of the former tenant stays as it is, since the throttle's tenant is another now: "
+        "resume it in CXone",
+    )
 
 
 def _consequence(outcome: Outcome, *, paused: bool) -> str:

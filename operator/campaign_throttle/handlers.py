@@ -10,9 +10,12 @@ import kopf
 
 from campaign_throttle.engine import Engine
 from campaign_throttle.resources import FINALIZER, GROUP, VERSION
-from campaign_throttle.resources.throttle import PLURAL
+from campaign_throttle.resources.tenant import PLURALS
+from campaign_throttle.resources.throttle import PLURAL, TenantKind
 
 THROTTLES = (GROUP, VERSION, PLURAL)
+TENANTS = (GROUP, VERSION, PLURALS[TenantKind.NAMESPACED])
+CLUSTER_TENANTS = (GROUP, VERSION, PLURALS[TenantKind.CLUSTER])
 #: kopf's timer runs the handler again this many seconds after it returned; the handler itself waits until the
 #: throttle is due, since a timer's interval is one number for all objects.
 AT_ONCE = 0.001
@@ -48,6 +51,30 @@ async def configure(*, settings: kopf.OperatorSettings, **_: Any) -> None:
 async def close(*, memo: Any, **_: Any) -> None:
     """Let go of the tenants' connections."""
     await memo.engine.close()
+
+
+@kopf.index(*TENANTS)
+async def register_tenant(*, body: kopf.Body, memo: Any, **_: Any) -> None:
+    """Every tenant goes through here before its throttles are polled; one that is declared anew wakes them."""
+    memo.engine.register_tenant(TenantKind.NAMESPACED, body)
+
+
+@kopf.index(*CLUSTER_TENANTS)
+async def register_cluster_tenant(*, body: kopf.Body, memo: Any, **_: Any) -> None:
+    """The same for the cluster kind."""
+    memo.engine.register_tenant(TenantKind.CLUSTER, body)
+
+
+@kopf.on.event(*TENANTS)
+async def notice_tenant(*, type: str | None, body: kopf.Body, memo: Any, **_: Any) -> None:
+    """A tenant is looked at from now on, until it is deleted."""
+    memo.engine.notice_tenant(TenantKind.NAMESPACED, type, body)
+
+
+@kopf.on.event(*CLUSTER_TENANTS)
+async def notice_cluster_tenant(*, type: str | None, body: kopf.Body, memo: Any, **_: Any) -> None:
+    """The same for the cluster kind."""
+    memo.engine.notice_tenant(TenantKind.CLUSTER, type, body)
 
 
 @kopf.index(*THROTTLES)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from campaign_throttle.cxone.errors import CredentialsMissing, CXoneError
+from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.policy import Decision
 from campaign_throttle.resources.behaviour import Fallback
-from campaign_throttle.resources.throttle import CampaignState, CampaignThrottleSpec, Intent
+from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Intent
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,9 @@ class Outcome:
 
     ``agents`` and ``campaign`` tell of what was read or why not; ``done`` is an action and when CXone accepted it,
     ``action_error`` why one failed. ``refusal`` says why nothing was polled at all. ``settling`` is whether the spec
-    is so new that what it refers to may still be on its way. ``spec`` is None where it could not be read.
+    (or its tenant) is so new that what it refers to may still be on its way. ``spec`` is None where it could not be
+    read. ``suspended_by`` is what suspends it; ``left_out`` are the campaign's skills that are not controlled, and why,
+    ``scheduled`` those that CXone itself starts and stops, as far as that was not told yet.
     """
 
     generation: int
@@ -42,11 +44,21 @@ class Outcome:
     effective_interval: timedelta | None = None
     reconcile_at: str | None = None
     settling: bool = False
+    suspended_by: str | None = None
+    tenant_digest: str | None = None
+    left_out: tuple[str, ...] = ()
+    scheduled: tuple[int, ...] = ()
 
     @property
     def polled(self) -> bool:
         """Whether CXone was asked at all."""
-        return self.refusal is None and self.spec is not None and not self.spec.suspend
+        return self.refusal is None and self.spec is not None and self.suspended_by is None
+
+    @property
+    def repeated(self) -> bool:
+        """Whether what was done is a stop of skills that were being stopped already (ACD)."""
+        pausing = self.done is not None and self.done.action is Action.PAUSE
+        return pausing and self.decision.state is CampaignState.PAUSING
 
     @property
     def failure_threshold(self) -> int:
@@ -55,7 +67,7 @@ class Outcome:
 
     def is_stalled(self, error: CXoneError) -> bool:
         """Whether only a person can mend an error, as far as can be told yet."""
-        return error.permanent and not (self.settling and isinstance(error, CredentialsMissing))
+        return error.permanent and not (self.settling and error.graced)
 
     @property
     def error(self) -> CXoneError | None:

@@ -11,11 +11,14 @@ from pydantic import ValidationError
 
 from campaign_throttle import policy, status
 from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, StatusWriter
-from campaign_throttle.cxone.errors import CredentialsMissing, CXoneError
-from campaign_throttle.cxone.protocol import Campaign, DialingState
-from campaign_throttle.events import Event, events
+from campaign_throttle.cxone.errors import CXoneError
+from campaign_throttle.cxone.protocol import DialingState
+from campaign_throttle.events import Event, events, left_behind
+from campaign_throttle.observing import Seen, nothing, observe, target_of
 from campaign_throttle.outcome import Outcome, Refusal
-from campaign_throttle.policy import Decision, Memory, Observation
+from campaign_throttle.policy import Decision, Memory
+from campaign_throttle.resources.fields import first_problem
+from campaign_throttle.resources.tenant import CXoneTenantSpec, misfit
 from campaign_throttle.resources.throttle import (
     Action,
     CampaignState,
@@ -24,7 +27,7 @@ from campaign_throttle.resources.throttle import (
     Intent,
     ManualResume,
 )
-from campaign_throttle.tenants import Reading, Tenant, shared_age
+from campaign_throttle.tenants import Tenant, Tenants, shared_age
 from campaign_throttle.throttles import Claim, Stored, Throttle, wish
 
 logger = logging.getLogger(__name__)
@@ -35,12 +38,12 @@ STATUS_TIMEOUT = timedelta(seconds=10)
 #: How long CXone may take to accept a change, whatever the reading took before. Well below the minute within which
 #: a change still counts as an intent's.
 ACTION_TIMEOUT = timedelta(seconds=10)
-#: Reading may take this long, or an interval if that is longer.
+#: Reading may take this long, or the tenant's timeout or an interval if that is longer.
 POLL_TIMEOUT = timedelta(seconds=15)
 #: What a GitOps tool may be about to apply is waited for this long before a throttle is called stalled.
 GRACE = timedelta(seconds=30)
-#: How old a count of agents may be after a change of the spec.
-AGE_AFTER_SPEC_CHANGE = timedelta(seconds=2)
+#: How old a reading of the agents may be after a change of the spec; and the campaign's state right before an action.
+AGE_AFTER_SPEC_CHANGE = AGE_BEFORE_ACTION = timedelta(seconds=2)
 
 Post = Callable[[Event], None]
 
@@ -50,14 +53,14 @@ class Reconciler:
     """Polls throttles. All state of a throttle is in the :class:`Throttle` that comes in.
 
     Args:
-        tenant: the default tenant; None where none is configured.
+        tenants: whom the campaigns belong to.
         writer: writes the status.
         minimum_interval: no throttle is polled more often.
         heartbeat: how often the time of the last poll is written, if nothing else is.
         now: the time of day, in UTC.
     """
 
-    tenant: Tenant | None
+    tenants: Tenants
     writer: StatusWriter
     minimum_interval: timedelta
     heartbeat: timedelta
@@ -78,7 +81,6 @@ class Reconciler:
         Returns:
             How it ended, for the metrics: "success", "suspended", or the reason of the failure.
         """
-        loop = asyncio.get_running_loop()
         throttle.observe_status(body)
         assert throttle.reported is not None
         previous = throttle.reported
@@ -86,29 +88,36 @@ class Reconciler:
         try:
             spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
         except ValidationError as error:
-            refusal = Refusal("InvalidSpec", _first_problem(error))
-            return await self._refuse(throttle, previous, base, refusal, post)
+            return await self._refuse(throttle, previous, base, Refusal("InvalidSpec", first_problem(error)), post)
 
+        tenant_spec = self.tenants.spec_of(throttle.tenant_key)
+        self._meet_tenant(throttle, spec, tenant_spec, previous, post)
         throttle.interval = interval = max(spec.interval, self.minimum_interval)
-        outcome = replace(base, spec=spec, effective_interval=interval if interval != spec.interval else None)
+        outcome = replace(
+            base,
+            spec=spec,
+            decision=Decision("Unknown", throttle.recall()),
+            tenant_digest=throttle.tenant_digest,
+            effective_interval=interval if interval != spec.interval else None,
+        )
+        if tenant_spec is not None and (problem := misfit(tenant_spec.api, spec)) is not None:
+            return await self._refuse(throttle, previous, outcome, Refusal("InvalidSpec", problem), post)
         if rival is not None:
             refusal = Refusal("CampaignConflict", _conflict(throttle, spec, rival))
             return await self._refuse(throttle, previous, outcome, refusal, post)
-        memory = throttle.recall()
-        if spec.suspend:
-            decision = policy.decide(spec, memory, Observation(None, CampaignState.UNKNOWN), outcome.now)
-            await self._report(throttle, previous, replace(outcome, decision=decision), post)
+        if (suspended_by := _suspended_by(throttle, spec, tenant_spec)) is not None:
+            decision = policy.suspended(throttle.recall())
+            await self._report(
+                throttle, previous, replace(outcome, decision=decision, suspended_by=suspended_by), post
+            )
             return "suspended"
-
-        deadline = loop.time() + max(interval, POLL_TIMEOUT).total_seconds()
-        max_age = shared_age(interval) if max_age is None else max_age
-        outcome, seen = await self._read(outcome, spec, max_age, deadline)
-        decision = policy.decide(spec, memory, seen, outcome.now)
+        outcome, seen, tenant = await self._read(throttle, outcome, spec, max_age)
+        decision = policy.decide(spec, throttle.recall(), seen.observation, outcome.now)
         throttle.memory = decision.memory
-        outcome = replace(outcome, decision=decision)
-        if decision.action is not None and not throttle.superseded:
+        outcome = replace(outcome, decision=decision, state=decision.state)
+        if decision.action is not None and tenant is not None and not throttle.superseded:
             throttle.acting = True  # until it is accounted for
-            outcome = await self._act(throttle, spec, outcome, decision.action)
+            outcome = await self._act(throttle, spec, outcome, decision.action, tenant=tenant, seen=seen)
         await self._report(throttle, previous, outcome, post)
         return outcome.error.reason if outcome.error else "success"
 
@@ -122,6 +131,8 @@ class Reconciler:
         if generation != (handled[0] if handled else previous.observed_generation):
             throttle.changed = now
         throttle.handled = (generation, request)
+        changed = max(throttle.changed or float("-inf"), self.tenants.changed(throttle.tenant_key))
+        throttle.settled = changed + GRACE.total_seconds()
         base = Outcome(
             generation=generation,
             now=self._now(),
@@ -129,56 +140,77 @@ class Reconciler:
             spec=None,
             reconcile_at=request,
             state=previous.campaign_state or CampaignState.UNKNOWN,
-            settling=throttle.changed is not None and now - throttle.changed < GRACE.total_seconds(),
+            settling=now < throttle.settled,
+            tenant_digest=throttle.tenant_digest,
         )
         if request is not None and request != previous.last_handled_reconcile_at:
             return base, timedelta(0)
         return base, None if handled == throttle.handled else AGE_AFTER_SPEC_CHANGE
 
+    def _meet_tenant(
+        self,
+        throttle: Throttle,
+        spec: CampaignThrottleSpec,
+        tenant: CXoneTenantSpec | None,
+        previous: CampaignThrottleStatus,
+        post: Post,
+    ) -> None:
+        """What is remembered is of a campaign of one tenant: with another, the throttle begins anew."""
+        known = throttle.tenant_digest = throttle.tenant_digest or previous.tenant_digest
+        if tenant is None or tenant.digest == known:
+            return
+        throttle.tenant_digest = tenant.digest
+        if known is not None:
+            if (event := left_behind(spec, throttle.recall())) is not None:
+                post(event)
+            throttle.memory = Memory()
+
     # Read
 
     async def _read(
-        self, outcome: Outcome, spec: CampaignThrottleSpec, max_age: timedelta, deadline: float
-    ) -> tuple[Outcome, Observation]:
-        """The agents and the campaign, read at the same time; for the report, and for the policy."""
-        if self.tenant is None:
-            missing = CredentialsMissing(
-                "no default tenant is configured: set CXONE_BASE_URL, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET "
-                "of the operator"
-            )
-            unknown = Observation(None, CampaignState.UNKNOWN)
-            return replace(outcome, agents_error=missing, campaign_error=missing, state=unknown.state), unknown
-        counted, campaign = await asyncio.gather(
-            self.tenant.available_agents(
-                frozenset(state.value for state in spec.agents.states), max_age=max_age, deadline=deadline
-            ),
-            self.tenant.campaign(spec.campaign_id, deadline=deadline),
-            return_exceptions=True,
+        self, throttle: Throttle, outcome: Outcome, spec: CampaignThrottleSpec, max_age: timedelta | None
+    ) -> tuple[Outcome, Seen, Tenant | None]:
+        """The agents and the campaign; for the report, and for the policy."""
+        try:
+            tenant = await self.tenants.resolve(throttle.tenant_key, throttle.namespace)
+        except CXoneError as error:
+            return _with_seen(outcome, nothing(error)), nothing(error), None
+        throttle.tenant = tenant
+        demand = max(1, sum(skill.controlled for skill in throttle.recall().skills))
+        stretch = tenant.demand(throttle.uid, throttle.interval, demand)
+        throttle.stretched = stretch > 1
+        throttle.interval = interval = throttle.interval * stretch
+        tenant_spec = self.tenants.spec_of(throttle.tenant_key)
+        longest = max(interval, POLL_TIMEOUT if tenant_spec is None else tenant_spec.timeout)
+        oldest = shared_age(interval)
+        seen = await observe(
+            tenant,
+            spec,
+            interval=interval,
+            max_age=oldest if max_age is None else max_age,
+            oldest=oldest,
+            deadline=asyncio.get_running_loop().time() + longest.total_seconds(),
+            anew=max_age is not None,
         )
-        agents = reading = changed_at = None
-        if isinstance(counted, Reading):
-            agents, reading = counted.agents, counted.started
-            outcome = replace(outcome, agents=agents)
-        elif isinstance(counted, CXoneError):
-            outcome = replace(outcome, agents_error=counted)
-        else:
-            raise counted
-        if isinstance(campaign, Campaign):
-            changed_at = campaign.changed_at
-            outcome = _with_campaign(outcome, campaign)
-        elif isinstance(campaign, CXoneError):
-            outcome = replace(outcome, campaign_error=campaign, state=CampaignState.UNKNOWN)
-        else:
-            raise campaign
-        return outcome, Observation(agents, outcome.state, changed_at, reading)
+        outcome = replace(outcome, effective_interval=interval if interval != spec.interval else None)
+        news = () if seen.campaign is None else seen.campaign.scheduled
+        news = tuple(skill for skill in news if skill not in throttle.warned)
+        throttle.warned.update(news)
+        return replace(_with_seen(outcome, seen), scheduled=news), seen, tenant
 
     # Act
 
     async def _act(
-        self, throttle: Throttle, spec: CampaignThrottleSpec, outcome: Outcome, action: Action
+        self,
+        throttle: Throttle,
+        spec: CampaignThrottleSpec,
+        outcome: Outcome,
+        action: Action,
+        *,
+        tenant: Tenant,
+        seen: Seen,
     ) -> Outcome:
         """Carry out an action: announce it in the status, send it, and take note of what came of it."""
-        assert self.tenant is not None
         decided = outcome.decision.memory
         throttle.memory = memory = policy.announced(decided, action, self._now())
         if not await self._announced(throttle, memory, action) or throttle.superseded:
@@ -188,24 +220,41 @@ class Reconciler:
         deadline = asyncio.get_running_loop().time() + ACTION_TIMEOUT.total_seconds()
         wanted = DialingState.PAUSED if action is Action.PAUSE else DialingState.RUNNING
         try:
-            await self.tenant.set_state(spec.campaign_id, wanted, deadline=deadline)
+            if not await _still_so(tenant, spec, seen, deadline):
+                throttle.memory = decided  # somebody was quicker: the next poll decides on what is so then
+                throttle.nudged.set()
+                return outcome
+            skills = await tenant.set_state(
+                target_of(spec), wanted, deadline=deadline, skills=outcome.decision.skills
+            )
         except CXoneError as error:
-            memory = policy.failed(memory, outcome_unknown=error.outcome_unknown)
+            accepted = [(skill.id, skill.running) for skill in error.accepted]
+            memory = policy.failed(memory, outcome_unknown=error.outcome_unknown, skills=accepted)
             outcome = replace(outcome, action_error=error)
         else:
-            accepted = Intent(action=action, time=self._now())
-            memory = policy.accepted(memory, action, accepted.time)
-            outcome = replace(outcome, done=accepted, state=CampaignState(wanted.value))
+            done = Intent(action=action, time=self._now())
+            memory = policy.accepted(memory, action, done.time, [(skill.id, skill.running) for skill in skills])
+            outcome = replace(outcome, done=done, state=CampaignState(wanted.value))
         throttle.memory = memory
+        if memory.skills:
+            outcome = replace(outcome, state=policy.state_of(memory.skills))
         return replace(outcome, decision=replace(outcome.decision, memory=memory))
 
     async def _announced(self, throttle: Throttle, memory: Memory, action: Action) -> bool:
         """Store the intent, and nothing else: ``kubectl wait`` must not return before the action.
 
+        Of skills it must be known in which state they were, and of which tenant the campaign is.
+
         Returns whether the action may go ahead.
         """
         assert throttle.reported is not None
-        announcement = throttle.reported.model_copy(update={"intent": memory.intent})
+        announcement = throttle.reported.model_copy(
+            update={
+                "intent": memory.intent,
+                "skills": policy.reported(memory.skills),
+                "tenant_digest": throttle.tenant_digest,
+            }
+        )
         try:
             await self._write(throttle, status.dump(announcement), INTENT_TIMEOUT)
         except ObjectGone:
@@ -264,6 +313,7 @@ class Reconciler:
                     update={
                         "paused_by": memory.paused_by,
                         "intent": memory.intent,
+                        "skills": policy.reported(memory.skills),
                         "manual_resume": ManualResume(time=memory.manual_resume) if memory.manual_resume else None,
                     }
                 )
@@ -286,13 +336,36 @@ class Reconciler:
         return self.now().replace(microsecond=0)
 
 
-def _with_campaign(outcome: Outcome, campaign: Campaign) -> Outcome:
+def _with_seen(outcome: Outcome, seen: Seen) -> Outcome:
+    outcome = replace(
+        outcome, agents=seen.agents, agents_error=seen.agents_error, campaign_error=seen.campaign_error
+    )
+    campaign = seen.campaign
+    if campaign is None:
+        return replace(outcome, state=CampaignState.UNKNOWN)
     return replace(
         outcome,
-        state=CampaignState(campaign.state.value),
         campaign_name=campaign.name,
         campaign_word=campaign.word,
+        left_out=campaign.left_out,
     )
+
+
+async def _still_so(tenant: Tenant, spec: CampaignThrottleSpec, seen: Seen, deadline: float) -> bool:
+    """Whether the campaign is as it was when the action was decided; read again if that is a while ago."""
+    age = asyncio.get_running_loop().time() - seen.campaign_read
+    if age <= AGE_BEFORE_ACTION.total_seconds() or seen.campaign is None:
+        return True
+    now = await tenant.campaign(target_of(spec), max_age=timedelta.max, deadline=deadline)
+    return (now.state, now.skills) == (seen.campaign.state, seen.campaign.skills)
+
+
+def _suspended_by(throttle: Throttle, spec: CampaignThrottleSpec, tenant: CXoneTenantSpec | None) -> str | None:
+    if spec.suspend:
+        return "spec.suspend is true"
+    if tenant is not None and tenant.suspend:
+        return f"its tenant, {throttle.tenant_key}, is suspended"
+    return None
 
 
 def _conflict(throttle: Throttle, spec: CampaignThrottleSpec, rival: Claim) -> str:
@@ -305,10 +378,3 @@ def _conflict(throttle: Throttle, spec: CampaignThrottleSpec, rival: Claim) -> s
         f"campaign {spec.campaign_id} is controlled by {other}{where}: delete one of the two; "
         "this one takes over when the other is gone, suspended or set to Observe"
     )
-
-
-def _first_problem(error: ValidationError) -> str:
-    """What is wrong with a spec that the API server let pass (it may be older than the CRD), in one line."""
-    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(["spec", *(str(part) for part in problem["loc"])])
-    return f"{field}: {problem['msg'].removeprefix('Value error, ')}"

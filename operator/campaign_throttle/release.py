@@ -11,7 +11,8 @@ from campaign_throttle import policy
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.cxone.protocol import DialingState
 from campaign_throttle.events import Event
-from campaign_throttle.policy import Memory, Observation
+from campaign_throttle.observing import Seen, target_of
+from campaign_throttle.policy import Memory
 from campaign_throttle.resources.behaviour import DeletionPolicy
 from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Mode, Owner
 from campaign_throttle.tenants import Tenant
@@ -29,7 +30,7 @@ async def release(
     Args:
         body: the object.
         memory: what is remembered of it.
-        tenant: the campaign's; None where none is configured.
+        tenant: the campaign's; None where there is none.
         now: the time of day.
 
     Returns:
@@ -45,21 +46,22 @@ async def release(
     if spec.suspend or spec.mode is not Mode.ENFORCE:
         return memory, _abandoned(spec, "it was suspended or only observing")
     if tenant is None:
-        return memory, _abandoned(spec, "no default tenant is configured")
+        return memory, _abandoned(spec, "its tenant is not there any more")
     deadline = asyncio.get_running_loop().time() + RELEASE_TIMEOUT.total_seconds()
     try:
-        campaign = await tenant.campaign(spec.campaign_id, deadline=deadline)
-        state = CampaignState(campaign.state.value)
-        found = policy.attribute(memory, Observation(None, state, campaign.changed_at), spec.interval, now).memory
+        campaign = await tenant.campaign(target_of(spec), max_age=timedelta.max, deadline=deadline)
+        seen = Seen(campaign=campaign).observation
+        found = policy.attribute(memory, seen, spec.interval, now).memory
         if not _may_hold(found):
             return found, None  # somebody else's by now
         # What is on its way to being paused is resumed too: its pause may take effect after this reading.
-        if state is CampaignState.OTHER and found.landed and found.intent is None:
+        if seen.state is CampaignState.OTHER and found.landed and found.intent is None:
             return found, _abandoned(spec, f"it is neither running nor paused but {campaign.word}")
-        await tenant.set_state(spec.campaign_id, DialingState.RUNNING, deadline=deadline)
+        skills = policy.to_start(found.skills, found.intent, anybodys=False)
+        started = await tenant.set_state(target_of(spec), DialingState.RUNNING, deadline=deadline, skills=skills)
     except CXoneError as error:
         return memory, _abandoned(spec, f"{error.reason}: {error}")
-    return policy.accepted(found, Action.RESUME, now), Event(
+    return policy.accepted(found, Action.RESUME, now, [(skill.id, skill.running) for skill in started]), Event(
         "Normal", "CampaignResumed", f"campaign {spec.campaign_id}: Paused → Running: its throttle is deleted"
     )
 

@@ -7,18 +7,19 @@ import kopf
 
 from campaign_throttle import __version__, handlers
 from campaign_throttle.cluster.connection import connect
+from campaign_throttle.cluster.namespaces import NamespaceReader, own_namespace
+from campaign_throttle.cluster.secrets import SecretReader
 from campaign_throttle.cluster.statuses import StatusWriter
-from campaign_throttle.cxone.campaigns import CampaignsDialect
-from campaign_throttle.cxone.session import Session
-from campaign_throttle.cxone.transport import Transport
+from campaign_throttle.cxone.connect import Observers
 from campaign_throttle.engine import Engine
 from campaign_throttle.observability.metrics import Metrics
 from campaign_throttle.observability.servers import health_application, metrics_application, serve
 from campaign_throttle.reconcile import Reconciler
 from campaign_throttle.resources import GROUP, VERSION
+from campaign_throttle.resources.tenant import PLURALS
 from campaign_throttle.resources.throttle import PLURAL
-from campaign_throttle.settings import DefaultTenantSettings, OperatorSettings, is_insecure
-from campaign_throttle.tenants import Tenant
+from campaign_throttle.settings import DefaultTenantSettings, OperatorSettings
+from campaign_throttle.tenants import Default, FixedAccess, SecretAccess, Tenant, Tenants, connector
 
 logger = logging.getLogger(__name__)
 
@@ -42,16 +43,19 @@ async def run(settings: OperatorSettings, default_tenant: DefaultTenantSettings)
         )
     metrics = Metrics()
     async with await connect() as api:
+
+        def writer(plural: str) -> StatusWriter:
+            return StatusWriter(api, group=GROUP, version=VERSION, plural=plural, observe=metrics.status_written)
+
         engine = Engine(
             Reconciler(
-                tenant=make_default_tenant(default_tenant, metrics),
-                writer=StatusWriter(
-                    api, group=GROUP, version=VERSION, plural=PLURAL, observe=metrics.status_written
-                ),
+                tenants=make_tenants(settings, default_tenant, metrics, SecretReader(api), NamespaceReader(api)),
+                writer=writer(PLURAL),
                 minimum_interval=settings.minimum_interval,
                 heartbeat=settings.heartbeat,
             ),
             metrics,
+            {kind: writer(plural) for kind, plural in PLURALS.items()},
         )
         existing = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
@@ -71,18 +75,25 @@ async def run(settings: OperatorSettings, default_tenant: DefaultTenantSettings)
         await kopf.run_tasks([*tasks, serving], ignored=existing)
 
 
-def make_default_tenant(settings: DefaultTenantSettings, metrics: Metrics) -> Tenant | None:
-    """The tenant of the throttles that name none; None where it isn't configured."""
-    credentials = settings.credentials
-    if settings.base_url is None or credentials is None:
-        logger.info("no default tenant: CXONE_BASE_URL, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET are not set")
-        return None
-    if is_insecure(settings.base_url):
-        logger.warning("INSECURE: the default tenant is reached by plain http")
-    session = Session(
-        Transport(settings.base_url, observe=metrics.requested),
-        credentials,
-        on_rate_limited=metrics.rate_limited,
-        on_token=metrics.token_renewed,
+def make_tenants(
+    settings: OperatorSettings,
+    default: DefaultTenantSettings,
+    metrics: Metrics,
+    secrets: SecretReader,
+    namespaces: NamespaceReader,
+) -> Tenants:
+    """All tenants: the default one of the environment, and room for those that are declared."""
+    connect_tenant = connector(
+        settings.endpoint_policy,
+        Observers(request=metrics.requested, rate_limited=metrics.rate_limited, token=metrics.token_renewed),
     )
-    return Tenant("default", CampaignsDialect(session))
+    access = default.access
+    if access is None:
+        logger.info("no default tenant: CXONE_BASE_URL, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET are not set")
+    return Tenants(
+        default=Default(Tenant(FixedAccess(access), connect_tenant), access.spec) if access else None,
+        open_tenant=lambda source: Tenant(source, connect_tenant),
+        access=lambda spec, namespace: SecretAccess(spec, namespace, secrets),
+        namespaces=namespaces,
+        own_namespace=own_namespace(),
+    )

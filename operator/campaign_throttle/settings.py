@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -19,10 +18,16 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from campaign_throttle.cxone.auth import Credentials
+from campaign_throttle.cxone import endpoints
+from campaign_throttle.cxone.endpoints import DEFAULT_SUFFIXES, EndpointPolicy
+from campaign_throttle.cxone.errors import EndpointNotAllowed
 from campaign_throttle.resources.fields import parse_duration
+from campaign_throttle.resources.tenant import CXoneTenantSpec, SecretRef
+from campaign_throttle.tenants import Access
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+
+_SUFFIX = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)+")
 
 
 class SettingsError(Exception):
@@ -44,6 +49,15 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
                 f"{name[:64]!r} is no name of a namespace: lower-case letters, digits and -, up to 63"
             )
     return names
+
+
+def _suffixes(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if not _SUFFIX.fullmatch(name):
+            raise ValueError(f"{name[:64]!r} is no suffix of a host name, for example nicecxone.com")
+    if not names:
+        raise ValueError("at least one suffix of a host name is needed, for example nicecxone.com")
+    return tuple(name.lower() for name in names)
 
 
 def _address(value: object) -> object:
@@ -84,10 +98,19 @@ class OperatorSettings(BaseSettings):
     allow_insecure_hosts: Names = Field(
         default=(), description="host:port list that may be plain http: simulators and tests only."
     )
+    allowed_hosts: Annotated[Names, AfterValidator(_suffixes)] = Field(
+        default=DEFAULT_SUFFIXES,
+        description="Suffixes of the hosts that tenants may be reached at.",
+    )
     metrics_address: Address = Field(default=None, description="HOST:PORT of /metrics.")
     health_address: Address = Field(default=None, description="HOST:PORT of /healthz and /readyz.")
     log_format: Literal["text", "json"] = Field(default="text", description="text or json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least level.")
+
+    @property
+    def endpoint_policy(self) -> EndpointPolicy:
+        """Where credentials may be sent."""
+        return EndpointPolicy(self.allowed_hosts, frozenset(self.allow_insecure_hosts))
 
 
 class DefaultTenantSettings(BaseSettings):
@@ -146,11 +169,14 @@ class DefaultTenantSettings(BaseSettings):
         return self
 
     @property
-    def credentials(self) -> Credentials | None:
-        """The OAuth2 client; None where no default tenant is configured."""
-        if not self.client_id or self.client_secret is None:
+    def access(self) -> Access | None:
+        """What it takes to reach it; None where no default tenant is configured."""
+        if not self.base_url or not self.client_id or self.client_secret is None:
             return None
-        return Credentials(self.client_id, self.client_secret)
+        spec = CXoneTenantSpec(
+            base_url=self.base_url, credentials_secret_ref=SecretRef(name="environment-of-the-operator")
+        )
+        return Access(spec, {"clientID": SecretStr(self.client_id), "clientSecret": self.client_secret})
 
 
 def checked_base_url(value: str) -> str:
@@ -160,24 +186,9 @@ def checked_base_url(value: str) -> str:
         ValueError: it is none; the message says what was expected.
     """
     try:
-        parts = urlsplit(value.strip())
-        _ = parts.port
-    except ValueError:
-        parts = urlsplit("")
-    problem = (
-        parts.scheme not in ("https", "http")
-        or not parts.hostname
-        or parts.username is not None
-        or any(character.isspace() or character in "?#" for character in value.strip())
-    )
-    if problem:
-        raise ValueError("expected https://host[:port][/path] with no user, query or fragment")
-    return value.strip().rstrip("/")
-
-
-def is_insecure(base_url: str) -> bool:
-    """Whether the URL is plain http."""
-    return urlsplit(base_url).scheme == "http"
+        return endpoints.parse(value.strip()).url.rstrip("/")
+    except EndpointNotAllowed:
+        raise ValueError("expected https://host[:port][/path] with no user, query or fragment") from None
 
 
 def load_operator_settings(flags: Mapping[str, Any]) -> OperatorSettings:
@@ -193,16 +204,14 @@ def load_default_tenant(operator: OperatorSettings) -> DefaultTenantSettings:
     """The default tenant; one that isn't configured is no error while no throttle needs it.
 
     Raises:
-        SettingsError: half configured, malformed, or plain http to a host that isn't listed as insecure.
+        SettingsError: half configured, malformed, or an address that credentials are not sent to.
     """
     tenant = _load(DefaultTenantSettings, {})
-    host = urlsplit(tenant.base_url or "").netloc
-    if tenant.base_url and is_insecure(tenant.base_url) and host not in operator.allow_insecure_hosts:
-        problem = (
-            f"CXONE_BASE_URL: plain http to {host} would send credentials in the clear: use https, or list "
-            f"{host} in CAMPAIGN_THROTTLE_ALLOW_INSECURE_HOSTS if it is a simulator"
-        )
-        raise SettingsError([problem])
+    if tenant.base_url:
+        try:
+            operator.endpoint_policy.check(tenant.base_url)
+        except EndpointNotAllowed as error:
+            raise SettingsError([f"CXONE_BASE_URL: {error}"]) from None
     return tenant
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from campaign_throttle import policy
 from campaign_throttle.conditions import conditions
 from campaign_throttle.outcome import Outcome
 from campaign_throttle.resources.throttle import (
@@ -29,6 +30,8 @@ def build(previous: CampaignThrottleStatus, outcome: Outcome) -> CampaignThrottl
             "desired_state": outcome.decision.desired.value if outcome.decision.desired else None,
             "paused_by": memory.paused_by,
             "intent": memory.intent,
+            "skills": policy.reported(memory.skills),
+            "tenant_digest": outcome.tenant_digest or previous.tenant_digest,
             "last_transition": transitions[0] if transitions else previous.last_transition,
             "history": [*transitions, *history][:HISTORY_LENGTH] if transitions else previous.history,
             "consecutive_failures": memory.failures if polled else previous.consecutive_failures and 0,
@@ -46,7 +49,8 @@ def build(previous: CampaignThrottleStatus, outcome: Outcome) -> CampaignThrottl
 def _transitions(outcome: Outcome) -> list[Transition]:
     """The changes of the campaign that this poll made, or found to have been made; newest first."""
     found = []
-    if outcome.done is not None:
+    # A stop that is sent again to a skill that drains for too long changes nothing.
+    if outcome.done is not None and not outcome.repeated:
         found.append(_transition(outcome.done.action, outcome.done.time, outcome.decision.reason, outcome.agents))
     if (settled := outcome.decision.settled) is not None:
         found.append(_transition(settled.action, settled.time, "IntentSettled", None))

@@ -11,12 +11,14 @@ from pydantic import ValidationError
 
 from campaign_throttle.policy import Memory
 from campaign_throttle.resources import RECONCILE_ANNOTATION
+from campaign_throttle.resources.tenant import CXoneTenantSpec, misfit
 from campaign_throttle.resources.throttle import (
     CampaignThrottleSpec,
     CampaignThrottleStatus,
     Mode,
     Owner,
 )
+from campaign_throttle.tenants import Tenant, TenantKey
 
 RECONCILE_VALUE_LENGTH = 256
 #: The first polls are spread over this many seconds, by tenant.
@@ -66,6 +68,13 @@ class Throttle:
     gone: bool = False
     overtaken: bool = False
     generation: int = 0
+    body: Mapping[str, Any] = field(default_factory=dict)
+    tenant_key: TenantKey | None = None
+    tenant_digest: str | None = None
+    tenant: Tenant | None = None
+    stretched: bool = False
+    settled: float = 0.0
+    warned: set[int] = field(default_factory=set)
     adopted_from: "Throttle | None" = None
     claim: "Claim | None" = None
     poll: "asyncio.Task[str] | None" = None
@@ -125,7 +134,9 @@ class Throttle:
 
     def let_go(self) -> None:
         """A sibling holds it now, or knows better."""
-        self.memory = replace(self.recall(), paused_by=None, intent=None, manual_resume=None, last_state=None)
+        self.memory = replace(
+            self.recall(), paused_by=None, intent=None, manual_resume=None, last_state=None, skills=()
+        )
         self.nudged.set()
 
     def recall(self) -> Memory:
@@ -185,23 +196,36 @@ def wish(body: Mapping[str, Any]) -> tuple[int, str | None]:
 
 @dataclass(frozen=True, order=True)
 class Claim:
-    """A throttle's claim to a campaign: the oldest controls it, of equally old ones that of the smaller uid."""
+    """A throttle's claim to a campaign: the oldest controls it, of equally old ones that of the smaller uid.
+
+    ``place`` is the campaign, of one tenant of CXone; ``skills`` are those of it that are claimed, none means all.
+    ``active`` is whether the throttle would act: not suspended, not Observe, not being deleted, and valid.
+    """
 
     created: str
     uid: str
     namespace: str = field(compare=False)
     name: str = field(compare=False)
-    campaign: str = field(compare=False)
-    #: Whether it would act: not suspended, not Observe, not being deleted, and valid.
+    place: tuple[str, str] = field(compare=False)
+    skills: frozenset[int] = field(compare=False)
     active: bool = field(compare=False)
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Claim":
-        """The claim of an object."""
+    def of(cls, body: Mapping[str, Any], tenant: CXoneTenantSpec | None) -> "Claim":
+        """The claim of an object to a campaign of a tenant, which may not be there."""
         metadata, spec = body["metadata"], body.get("spec") or {}
+        skills: frozenset[int] = frozenset()
         try:
             valid = CampaignThrottleSpec.model_validate(spec)
-            active = not valid.suspend and valid.mode is Mode.ENFORCE and not metadata.get("deletionTimestamp")
+            skills = frozenset(valid.skill_ids or ())
+            active = (
+                tenant is not None
+                and not tenant.suspend
+                and not valid.suspend
+                and valid.mode is Mode.ENFORCE
+                and not metadata.get("deletionTimestamp")
+                and misfit(tenant.api, valid) is None
+            )
         except ValidationError:
             active = False
         return cls(
@@ -209,9 +233,20 @@ class Claim:
             uid=metadata["uid"],
             namespace=metadata["namespace"],
             name=metadata["name"],
-            campaign=str(spec.get("campaignID")),
+            place=(tenant.identity if tenant else "", str(spec.get("campaignID"))),
+            skills=skills,
             active=active,
         )
+
+    def meets(self, other: "Claim") -> bool:
+        """Whether both claim the same: the campaign, with a skill in common."""
+        return self.place == other.place and not (
+            self.skills and other.skills and self.skills.isdisjoint(other.skills)
+        )
+
+
+def _same_claim(one: Claim, other: Claim) -> bool:
+    return (one.place, one.skills, one.active) == (other.place, other.skills, other.active)
 
 
 class Throttles:
@@ -222,7 +257,8 @@ class Throttles:
 
     def __init__(self) -> None:
         self._by_uid: dict[str, Throttle] = {}
-        self._by_campaign: dict[str, dict[str, Throttle]] = {}
+        self._by_place: dict[tuple[str, str], dict[str, Throttle]] = {}
+        self._holders: dict[tuple[str, str], list[Claim]] = {}
 
     def __iter__(self) -> Iterator[Throttle]:
         return iter(self._by_uid.values())
@@ -231,7 +267,7 @@ class Throttles:
         return len(self._by_uid)
 
     def register(self, body: Mapping[str, Any]) -> Throttle:
-        """Take in an object as the watch brought it; its siblings are due at once if its claim has changed."""
+        """Take in an object as the watch brought it."""
         metadata = body["metadata"]
         throttle = self._by_uid.get(metadata["uid"])
         if throttle is None:
@@ -241,16 +277,52 @@ class Throttles:
                 uid=metadata["uid"],
                 created=asyncio.get_running_loop().time(),
             )
-        claim = Claim.of(body)
-        if claim != throttle.claim or claim.active != throttle.claim.active:
-            throttle.claim = claim
-            self._by_campaign.setdefault(claim.campaign, {})[claim.uid] = throttle
-            for sibling in self.siblings(throttle):
-                sibling.nudged.set()
-                sibling.overtaken = self.rival(sibling) is not None
-            throttle.overtaken = self.rival(throttle) is not None
+        throttle.body = body
         throttle.notice(body)
         return throttle
+
+    def claim(self, throttle: Throttle, claim: Claim) -> None:
+        """A throttle claims a campaign; whoever gains or loses control by that is due at once."""
+        before = throttle.claim
+        if before is not None and _same_claim(before, claim):
+            return
+        if before is not None and before.place != claim.place:
+            self._leave_place(before)
+        throttle.claim = claim
+        self._by_place.setdefault(claim.place, {})[claim.uid] = throttle
+        self._settle(claim.place)
+        throttle.overtaken = self.rival(throttle) is not None
+
+    def _leave_place(self, claim: Claim) -> None:
+        siblings = self._by_place.get(claim.place, {})
+        siblings.pop(claim.uid, None)
+        if not siblings:
+            self._by_place.pop(claim.place, None)
+        self._settle(claim.place)
+
+    def _settle(self, place: tuple[str, str]) -> None:
+        """Find out anew who controls what is claimed at a place; wake its throttles if that is somebody else now.
+
+        In the order of age each claim holds that meets none which holds already.
+        """
+        siblings = self._by_place.get(place, {})
+        before = self._holders.get(place, [])
+        holders: list[Claim] = []
+        for claim in sorted(other.claim for other in siblings.values() if other.claim and other.claim.active):
+            if not any(holder.meets(claim) for holder in holders):
+                holders.append(claim)
+        if siblings:
+            self._holders[place] = holders
+        else:
+            self._holders.pop(place, None)
+        if [claim.uid for claim in before] != [claim.uid for claim in holders]:
+            for other in siblings.values():
+                other.nudged.set()
+                other.overtaken = self.rival(other) is not None
+
+    def by_uid(self, uid: str) -> Throttle | None:
+        """The throttle of a uid; None if that is gone."""
+        return self._by_uid.get(uid)
 
     def of(self, body: Mapping[str, Any]) -> Throttle | None:
         """The throttle of an object; None if that is gone."""
@@ -263,29 +335,29 @@ class Throttles:
             return
         throttle.gone = True
         throttle.nudged.set()
-        siblings = self._by_campaign.get(throttle.claim.campaign, {})
-        siblings.pop(throttle.claim.uid, None)
-        if not siblings:
-            self._by_campaign.pop(throttle.claim.campaign, None)
+        self._leave_place(throttle.claim)
         heir = self.heir(throttle)
         if heir is not None and heir.may_adopt(throttle):
             heir.adopt(throttle)
-        for sibling in self.siblings(throttle):
-            sibling.nudged.set()
-            sibling.overtaken = self.rival(sibling) is not None
+            heir.nudged.set()
 
     def siblings(self, throttle: Throttle) -> list[Throttle]:
-        """The other throttles of its campaign, in any namespace that is watched."""
-        campaign = throttle.claim.campaign if throttle.claim else ""
-        return [other for other in self._by_campaign.get(campaign, {}).values() if other is not throttle]
+        """The other throttles that claim what it does, in any namespace that is watched."""
+        mine = throttle.claim
+        if mine is None:
+            return []
+        return [
+            other
+            for other in self._by_place.get(mine.place, {}).values()
+            if other is not throttle and other.claim is not None and other.claim.meets(mine)
+        ]
 
     def rival(self, throttle: Throttle) -> Claim | None:
         """The older claim that controls its campaign; None if it is in control itself, or doesn't act anyway."""
         mine = throttle.claim
         if mine is None or not mine.active:
             return None
-        older = [other.claim for other in self.siblings(throttle) if other.claim and other.claim.active]
-        return min((claim for claim in older if claim < mine), default=None)
+        return next((held for held in self._holders.get(mine.place, ()) if held < mine and held.meets(mine)), None)
 
     def heir(self, throttle: Throttle) -> Throttle | None:
         """Who controls its campaign once it doesn't any more."""

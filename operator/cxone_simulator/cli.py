@@ -29,7 +29,7 @@ _PORT = click.IntRange(0, 65_535)
     "--scenario",
     metavar="FILE",
     help="Scenario file (YAML), or the name of one that ships: quiet, lunch-break, one-bad-day, "
-    "scripted-series. Without it: 20 agents and the running campaign cmp-1.",
+    "scripted-series, acd-lunch-break. Without it: 20 agents and the running campaign cmp-1.",
 )
 @click.option(
     "--speed",
@@ -57,6 +57,9 @@ def simulator(
         chosen = chosen.model_copy(update={"speed": speed})
     try:
         asyncio.run(_serve(chosen, host, port, control_port))
+    except ScenarioError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from None
     except OSError as error:
         click.echo(f"can't listen on {host}: {error}", err=True)
         raise SystemExit(1) from None

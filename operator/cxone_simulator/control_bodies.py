@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from cxone_simulator.acd_setup import SkillSetup
 from cxone_simulator.clock import MAXIMUM_SPEED
 from cxone_simulator.documents import Document, problems_of
 from cxone_simulator.journal import CAPACITY
@@ -29,9 +30,37 @@ class ModeChange(Document):
 
 
 class AgentChange(Document):
-    """Body of ``PUT /_sim/agents/{id}``."""
+    """Body of ``PUT /_sim/agents/{id}``: a state, or NICE's number of one (0 to 8, negative ones are
+    pending).
+    """
 
-    state: AgentState
+    state: AgentState | None = None
+    state_id: int | None = Field(default=None, ge=-100, le=100)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if (self.state is None) == (self.state_id is None):
+            raise ValueError("state: give either state or stateId")
+        return self
+
+
+class ActiveChange(Document):
+    """Body of ``POST /_sim/campaigns/{id}/active``."""
+
+    active: bool
+
+
+class RunningChange(Document):
+    """Body of ``POST /_sim/skills/{id}/running``; ``force`` is for stopping."""
+
+    running: bool
+    force: bool = False
+
+
+class NewSkill(SkillSetup):
+    """Body of ``PUT /_sim/skills/{id}``: the skill and the campaign that it is to belong to."""
+
+    campaign: str = Field(min_length=1, max_length=128)
 
 
 class StatusChange(Document):
@@ -80,12 +109,15 @@ class Revocation(Document):
 
 
 class JournalQuery(Document):
-    """Query of the journal: entries after ``since``, of one path class, the newest ``limit`` of
-    them.
+    """Query of the journal: entries after ``since``, of one path class, one client, access key or
+    tenant, the newest ``limit`` of them.
     """
 
     since: int = Field(default=0, ge=0)
     path: PathClass | None = None
+    client: str | None = None
+    access_key: str | None = None
+    tenant: str | None = None
     limit: int = Field(default=DEFAULT_JOURNAL_LIMIT, ge=1, le=CAPACITY)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from cxone_simulator.activity import state_of
 from cxone_simulator.control_bodies import (
+    ActiveChange,
     AgentChange,
     ClockChange,
     ModeChange,
@@ -14,8 +16,8 @@ from cxone_simulator.control_bodies import (
     not_found,
     read_body,
 )
-from cxone_simulator.model import PERSON, AgentState, Campaign, TenantFull
-from cxone_simulator.scenario import CampaignBody
+from cxone_simulator.model import PERSON, Agent, AgentState, Campaign, Tenant, TenantFull
+from cxone_simulator.scenario import AgentSetup, CampaignBody
 from cxone_simulator.series import AgentCounts
 from cxone_simulator.simulation import Simulation
 
@@ -34,11 +36,13 @@ class TenantControl:
             ("POST", "/_sim/clock", self.change_clock),
             ("PUT", "/_sim/agents", self.set_counts),
             ("PUT", "/_sim/agents/mode", self.set_mode),
+            ("POST", "/_sim/agents", self.add_agent),
             ("PUT", "/_sim/agents/{agent}", self.set_agent),
             ("GET", "/_sim/campaigns/{campaign}", self.campaign),
             ("PUT", "/_sim/campaigns/{campaign}", self.put_campaign),
             ("DELETE", "/_sim/campaigns/{campaign}", self.remove_campaign),
             ("POST", "/_sim/campaigns/{campaign}/status", self.set_status),
+            ("POST", "/_sim/campaigns/{campaign}/active", self.set_active),
         )
 
     async def state(self, _request: web.Request) -> web.Response:
@@ -102,8 +106,20 @@ class TenantControl:
         agent = self._simulation.tenant.agent(request.match_info["agent"])
         if agent is None:
             raise not_found("agent", request.match_info["agent"])
-        self._simulation.set_agent_state(agent, change.state)
-        return web.json_response({"id": agent.id, "name": agent.name, "state": agent.state})
+        if change.state is not None:
+            self._simulation.set_agent_state(agent, change.state)
+        elif change.state_id is not None:
+            self._simulation.set_acd_state(agent, change.state_id)
+        return web.json_response(_agent_document(agent, self._simulation.tenant))
+
+    async def add_agent(self, request: web.Request) -> web.Response:
+        """Add an agent, last in every listing."""
+        setup = await read_body(request, AgentSetup)
+        try:
+            agent = self._simulation.add_agent(setup)
+        except ValueError as error:
+            raise bad_request(str(error)) from None
+        return web.json_response(_agent_document(agent, self._simulation.tenant), status=201)
 
     async def campaign(self, request: web.Request) -> web.Response:
         """One campaign with its counters."""
@@ -116,7 +132,7 @@ class TenantControl:
         existed = self._simulation.tenant.campaign(campaign_id) is not None
         try:
             campaign = self._simulation.put_campaign(campaign_id, body)
-        except TenantFull as error:
+        except ValueError as error:
             raise bad_request(str(error)) from None
         return web.json_response(_campaign_document(campaign), status=200 if existed else 201)
 
@@ -130,6 +146,14 @@ class TenantControl:
         change = await read_body(request, StatusChange)
         campaign = self._campaign(request)
         self._simulation.tenant.change_status(campaign, change.status, PERSON)
+        return web.json_response(_campaign_document(campaign))
+
+    async def set_active(self, request: web.Request) -> web.Response:
+        """Activate or deactivate a campaign as a person in CXone's own pages does: it is
+        configuration, and what runs goes on.
+        """
+        campaign = self._campaign(request)
+        campaign.active = (await read_body(request, ActiveChange)).active
         return web.json_response(_campaign_document(campaign))
 
     def _clock(self) -> dict[str, float]:
@@ -150,6 +174,17 @@ class TenantControl:
         return campaign
 
 
+def _agent_document(agent: Agent, tenant: Tenant) -> dict[str, object]:
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "state": agent.state,
+        "agentId": agent.ordinal,
+        "stateId": state_of(agent, tenant),
+        "skills": sorted(agent.skills),
+    }
+
+
 def _campaign_document(campaign: Campaign) -> dict[str, object]:
     return {
         "id": campaign.id,
@@ -158,6 +193,7 @@ def _campaign_document(campaign: Campaign) -> dict[str, object]:
         "updatedTimestamp": campaign.updated_timestamp,
         "lastChangedBy": campaign.last_changed_by,
         "skill": campaign.skill,
+        "active": campaign.active,
         "dialed": campaign.dialed,
         "answered": campaign.answered,
         "abandoned": campaign.abandoned,

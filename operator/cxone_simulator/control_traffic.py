@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
+from cxone_simulator.access_keys import AccessKey
 from cxone_simulator.control_bodies import (
     PageCap,
     PutStatus,
@@ -49,6 +50,9 @@ class TrafficControl:
             ("GET", "/_sim/clients", self.clients),
             ("PUT", "/_sim/clients/{client}", self.set_client),
             ("DELETE", "/_sim/clients/{client}", self.remove_client),
+            ("GET", "/_sim/access-keys", self.access_keys),
+            ("PUT", "/_sim/access-keys/{key}", self.set_access_key),
+            ("DELETE", "/_sim/access-keys/{key}", self.remove_access_key),
             ("GET", "/_sim/tokens", self.tokens),
             ("POST", "/_sim/tokens/revoke", self.revoke_tokens),
             ("GET", "/_sim/requests", self.requests),
@@ -125,6 +129,24 @@ class TrafficControl:
             raise not_found("client", request.match_info["client"])
         return web.Response(status=204)
 
+    async def access_keys(self, _request: web.Request) -> web.Response:
+        """The access keys without their secrets."""
+        keys = self._simulation.access_keys.all().items()
+        return web.json_response({key_id: plain(key, {"secret"}) for key_id, key in keys})
+
+    async def set_access_key(self, request: web.Request) -> web.Response:
+        """Create or replace an access key; tokens granted before stay good."""
+        key = await read_body(request, AccessKey)
+        key_id = request.match_info["key"]
+        self._simulation.access_keys.set(key_id, key)
+        return web.json_response({"id": key_id, **plain(key, {"secret"})})
+
+    async def remove_access_key(self, request: web.Request) -> web.Response:
+        """Remove an access key and revoke its tokens."""
+        if not self._simulation.access_keys.remove(request.match_info["key"]):
+            raise not_found("access key", request.match_info["key"])
+        return web.Response(status=204)
+
     async def tokens(self, _request: web.Request) -> web.Response:
         """How many tokens were granted and are alive, in all and per client."""
         granted, alive = self._simulation.tokens.granted(), self._simulation.tokens.alive()
@@ -137,14 +159,20 @@ class TrafficControl:
         )
 
     async def revoke_tokens(self, request: web.Request) -> web.Response:
-        """Revoke the tokens of one client or of all."""
+        """Revoke the tokens of one client or access key, or all."""
         revocation = await read_body(request, Revocation)
         return web.json_response({"revoked": self._simulation.tokens.revoke(revocation.client)})
 
     async def requests(self, request: web.Request) -> web.Response:
         """The journal, oldest first."""
         query = journal_query(request)
-        entries = self._simulation.journal.entries(query.since, query.path)
+        entries = [
+            entry
+            for entry in self._simulation.journal.entries(query.since, query.path)
+            if query.client in (None, entry.client)
+            and query.access_key in (None, entry.access_key)
+            and query.tenant in (None, entry.tenant)
+        ]
         newest = entries[-query.limit :]
         return web.json_response(
             {

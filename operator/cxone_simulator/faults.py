@@ -29,6 +29,7 @@ class Rule(Document):
 
     path: PathPattern = EVERY_PATH
     campaign: str | None = None
+    skill: str | None = None
     minimum_offset: int | None = Field(default=None, ge=0)
     share: float = Field(default=1.0, ge=0, le=1)
     count: int | None = Field(default=None, ge=1)
@@ -199,12 +200,19 @@ class ActiveFault:
         """How many times it may still strike; None is without end."""
         return None if self.rule.count is None else self.rule.count - self.struck
 
-    def strikes(self, path: PathClass, campaign: str | None, offset: int) -> bool:
+    def strikes(
+        self,
+        path: PathClass,
+        campaign: str | None,
+        offset: int,
+        skill: str | None,
+    ) -> bool:
         """Whether this request is met; counts it if so."""
         rule = self.rule
         if (
             rule.path not in (EVERY_PATH, path)
             or (rule.campaign is not None and rule.campaign != campaign)
+            or (rule.skill is not None and rule.skill != skill)
             or (rule.minimum_offset is not None and offset < rule.minimum_offset)
             or self.remaining == 0
             or (rule.share < 1 and self.chance.random() >= rule.share)
@@ -261,13 +269,19 @@ class Faults:
         removed = [self.remove(fault_id) for fault_id in list(self._active)]
         return len(removed)
 
-    def meet(self, path: PathClass, campaign: str | None, offset: int) -> list[ActiveFault]:
+    def meet(
+        self,
+        path: PathClass,
+        campaign: str | None,
+        offset: int,
+        skill: str | None = None,
+    ) -> list[ActiveFault]:
         """The faults that strike this request: any latencies, and at most one of another kind, the
         last.
         """
         met: list[ActiveFault] = []
         for fault in self._active.values():
-            if fault.strikes(path, campaign, offset):
+            if fault.strikes(path, campaign, offset, skill):
                 met.append(fault)
                 if not isinstance(fault.rule, Latency):
                     break

@@ -2,12 +2,13 @@
 token, scope.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from aiohttp import web
 
+from cxone_simulator.access_keys import ACD_SCOPE, tenant_of
 from cxone_simulator.answers import Answer, Refused, error_answer, json_answer
 from cxone_simulator.fault_answers import NoAnswer, strike
 from cxone_simulator.faults import ActiveFault, Latency, When
@@ -34,26 +35,31 @@ class Call:
         return self.request.match_info["campaign"]
 
 
+#: Makes an error answer from a status, an error word, a description and headers.
+Refusal = Callable[[int, str, str, Mapping[str, str] | None], Answer]
+
+
 @dataclass(frozen=True)
 class Operation:
     """A thing that the tenant does: its path class, the scope it takes (None: no token), and its
     effect.
 
-    ``note`` puts into the journal what only the dialect can read from a body, before any fault
-    strikes.
+    ``note`` puts into the journal what only the dialect can read from a request, before any fault
+    strikes. ``refusal`` is the shape of its errors.
     """
 
     path_class: PathClass
     scope: str | None
     effect: Callable[[Call], Answer]
     note: Callable[[Call], None] | None = None
+    refusal: Refusal = error_answer
 
 
 class Dialect(Protocol):
     """One way to speak to the tenant: method, path pattern and operation of each route."""
 
     def routes(self) -> Sequence[tuple[str, str, Operation]]:
-        """The routes. A pattern names the campaign ``{campaign}``."""
+        """The routes. A pattern names the campaign ``{campaign}`` and the skill ``{skill}``."""
 
 
 class FrontDoor:
@@ -74,8 +80,8 @@ class FrontDoor:
             request.rel_url.raw_query_string,
         )
         entry.campaign = request.match_info.get("campaign")
-        bearer = _bearer(request)
-        entry.client = simulation.tokens.owner(bearer) if bearer else None
+        entry.skill = request.match_info.get("skill")
+        self._note_bearer(entry, _bearer(request))
         try:
             call = Call(request, await _read(request), entry)
             if operation.note is not None:
@@ -89,11 +95,22 @@ class FrontDoor:
             entry.status = response.status
         return response
 
+    def _note_bearer(self, entry: Entry, bearer: str | None) -> None:
+        if bearer is None:
+            return
+        token = self._simulation.tokens.granted_as(bearer)
+        if token is None:
+            entry.tenant = tenant_of(bearer)
+        else:
+            entry.client, entry.access_key = token.client_id, token.access_key
+            entry.tenant = self._simulation.acd.tenant_id if token.access_key else None
+
     async def _with_faults(self, call: Call, operation: Operation) -> web.StreamResponse:
         met = self._simulation.faults.meet(
             operation.path_class,
             call.entry.campaign,
             _offset(call.request),
+            call.entry.skill,
         )
         if not met:
             return self._answer(call, operation).response()
@@ -121,7 +138,7 @@ class FrontDoor:
         try:
             self._admit(operation)
             if operation.scope is not None:
-                call.client_id = self._authorise(call, operation.scope)
+                call.client_id = self._authorise(call, operation.scope, operation.refusal)
             return operation.effect(call)
         except Refused as refused:
             return refused.answer
@@ -131,15 +148,17 @@ class FrontDoor:
         if refusal is not None:
             headers = {} if refusal.retry_after is None else {"Retry-After": refusal.retry_after}
             description = f"too many requests for {operation.path_class}"
-            raise Refused(error_answer(429, "rate_limited", description, headers))
+            raise Refused(operation.refusal(429, "rate_limited", description, headers))
 
-    def _authorise(self, call: Call, scope: str) -> str:
+    def _authorise(self, call: Call, scope: str, refusal: Refusal) -> str:
         bearer = _bearer(call.request)
         token = self._simulation.tokens.check(bearer) if bearer else TokenState.UNKNOWN
         if isinstance(token, TokenState):
             description = f"the access token is {token}" if bearer else "a bearer token is needed"
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"' if bearer else "Bearer"}
-            raise Refused(error_answer(401, "invalid_token", description, challenge))
+            raise Refused(refusal(401, "invalid_token", description, challenge))
+        if scope not in token.scopes and scope == ACD_SCOPE:
+            raise Refused(refusal(401, "invalid_token", "the access token is for another API", None))
         if scope not in token.scopes:
             body = {
                 "error": "insufficient_scope",
@@ -151,11 +170,15 @@ class FrontDoor:
         return token.client_id
 
 
-def unknown_path(status: int) -> Operation:
-    """What is served where the tenant has no such path (404) or method (405)."""
+def unknown_path(status: int, at_acd: bool = False) -> Operation:
+    """What is served where the tenant has no such path (404) or method (405), at the ACD's API or
+    elsewhere.
+    """
     error = "not_found" if status == 404 else "method_not_allowed"
     description = "no such path" if status == 404 else "no such method on this path"
-    return Operation(PathClass.OTHER, None, lambda _call: error_answer(status, error, description))
+    headers = {"icStatusDescription": description} if at_acd else {}
+    answer = error_answer(status, error, description, headers)
+    return Operation(PathClass.OTHER, None, lambda _call: answer)
 
 
 def _bearer(request: web.Request) -> str | None:
@@ -165,7 +188,8 @@ def _bearer(request: web.Request) -> str | None:
 
 def _offset(request: web.Request) -> int:
     try:
-        return int(request.rel_url.query.get("offset", "0"))
+        query = request.rel_url.query
+        return int(query.get("offset", query.get("skip", "0")))
     except ValueError:
         return 0
 

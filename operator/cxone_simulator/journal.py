@@ -23,8 +23,10 @@ class Entry:
     """One request. ``time`` is wall-clock seconds since 1970; ``status`` stays None if it was never
     answered.
 
-    ``client`` is whom the token (or, for a token request, the form) belongs to; ``wanted_status``
-    is what a PUT asked for.
+    ``client`` is whom the token (or, for a token request, the form) belongs to, ``access_key`` the id
+    of the access key that the token was granted for (or that a token request names), ``tenant`` the
+    tenant that the token says it is for, also when it is another one's; ``wanted_status`` is what a
+    PUT asked for, ``forced`` whether a stop was to cut calls.
     """
 
     seq: int
@@ -37,6 +39,10 @@ class Entry:
     client: str | None = None
     campaign: str | None = None
     wanted_status: str | None = None
+    access_key: str | None = None
+    tenant: str | None = None
+    skill: str | None = None
+    forced: bool = False
 
     def document(self) -> dict[str, object]:
         """The entry as the control API shows it."""
@@ -51,6 +57,10 @@ class Entry:
             "client": self.client,
             "campaign": self.campaign,
             "wantedStatus": self.wanted_status,
+            "accessKey": self.access_key,
+            "tenant": self.tenant,
+            "skill": self.skill,
+            "forced": self.forced,
         }
 
 

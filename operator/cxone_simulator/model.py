@@ -2,16 +2,30 @@
 one model.
 """
 
-from bisect import bisect_left, insort
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 
+from cxone_simulator.agents import MAXIMUM_AGENTS, Agent, Agents, TenantFull
 from cxone_simulator.dialing import Dialing
+from cxone_simulator.qualifications import AgentState
+from cxone_simulator.skills import Skill, Skills
 
-MAXIMUM_AGENTS = 10_000
+__all__ = [
+    "MAXIMUM_AGENTS",
+    "MAXIMUM_CAMPAIGNS",
+    "PAUSED",
+    "PERSON",
+    "RUNNING",
+    "Agent",
+    "AgentState",
+    "Campaign",
+    "Skill",
+    "Tenant",
+    "TenantFull",
+]
+
 MAXIMUM_CAMPAIGNS = 5_000
 
 RUNNING = "RUNNING"
@@ -21,40 +35,14 @@ PAUSED = "PAUSED"
 PERSON = "person"
 
 
-class AgentState(StrEnum):
-    """The states of an agent, in the words of the Campaigns dialect."""
-
-    AVAILABLE = "available"
-    BUSY = "busy"
-    WRAP_UP = "wrap-up"
-    OFFLINE = "offline"
-
-
-class TenantFull(ValueError):
-    """More agents or campaigns than a tenant holds."""
-
-
-@dataclass(slots=True, eq=False)
-class Agent:
-    """One agent. ``ordinal`` is the place in every listing and never changes. Set ``state`` by
-    `Tenant.move`.
-    """
-
-    id: str
-    name: str
-    team: str
-    skills: frozenset[str]
-    state: AgentState
-    ordinal: int
-
-
 @dataclass(slots=True, eq=False)
 class Campaign:
     """One campaign and what its dialing led to.
 
     ``status`` is RUNNING, PAUSED or any other word; ``updated`` is wall-clock time, because it is
     compared with a client's clock; ``last_changed_by`` is ``person`` or ``api:<client id>``.
-    ``skill`` limits which agents take its calls (None: everybody).
+    ``skill`` limits which agents take its calls (None: everybody). A campaign that is ``grouped``
+    doesn't dial itself, its skills do; its counters are theirs together, its status follows them.
     """
 
     id: str
@@ -63,10 +51,17 @@ class Campaign:
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
     last_changed_by: str = PERSON
     skill: str | None = None
+    active: bool = True
+    grouped: bool = False
     dialing: Dialing = field(default_factory=Dialing)
     dialed: int = 0
     answered: int = 0
     abandoned: int = 0
+
+    @property
+    def has_number(self) -> bool:
+        """Whether its id is a number, as all ids are at the ACD."""
+        return self.id.isascii() and self.id.isdigit() and len(self.id) <= 12
 
     @property
     def abandonment_rate(self) -> float:
@@ -81,161 +76,60 @@ class Campaign:
         return self.updated.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Tenant:
-    """All agents and campaigns of one tenant, with an ordered index per agent state.
+class Tenant(Agents):
+    """All agents, campaigns and skills of one tenant.
 
-    A page of agents costs its own length, not the tenant's. ``now`` gives wall-clock seconds since
-    1970.
+    ``now`` gives wall-clock seconds since 1970, ``seconds`` the simulation's clock.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], seconds: Callable[[], float] = lambda: 0.0) -> None:
+        super().__init__()
         self._now = now
-        self._agents: dict[str, Agent] = {}
-        self._by_ordinal: dict[int, Agent] = {}
-        self._everyone: list[int] = []
-        self._in_state: dict[AgentState, list[int]] = {state: [] for state in AgentState}
-        # Who has been free longest comes first; a campaign without a skill asks for None.
-        self._free: dict[str | None, OrderedDict[int, None]] = {}
         self._campaigns: dict[str, Campaign] = {}
-        self._next_ordinal = 1
         self.campaign_watchers: list[Callable[[Campaign], None]] = []
+        self.skill_watchers: list[Callable[[Skill, bool], None]] = []
+        self.skills = Skills(seconds, self._skill_changed)
+        self._follows = True
 
-    # Agents
+    def put_campaign(self, campaign: Campaign, skills: Sequence[Skill] = ()) -> None:
+        """Create this campaign or replace the one with its id, and its skills.
 
-    def add_agent(
-        self,
-        id: str | None = None,
-        name: str | None = None,
-        team: str = "team-1",
-        skills: Iterable[str] = (),
-        state: AgentState = AgentState.AVAILABLE,
-    ) -> Agent:
-        """A new agent, last in every listing. Raises TenantFull, or ValueError for an id that is
-        taken.
+        Raises TenantFull, or ValueError if another campaign has a skill with such an id or name;
+        then nothing has changed.
         """
-        if len(self._agents) >= MAXIMUM_AGENTS:
-            raise TenantFull(f"a tenant holds at most {MAXIMUM_AGENTS} agents")
-        ordinal = self._next_ordinal
-        agent_id = id or f"agent-{ordinal}"
-        if agent_id in self._agents:
-            raise ValueError(f"agent {agent_id} exists already")
-        self._next_ordinal += 1
-        agent = Agent(agent_id, name or f"Agent {ordinal}", team, frozenset(skills), state, ordinal)
-        self._agents[agent_id] = agent
-        self._by_ordinal[ordinal] = agent
-        self._everyone.append(ordinal)
-        self._in_state[state].append(ordinal)
-        if state is AgentState.AVAILABLE:
-            self._now_free(agent)
-        return agent
-
-    def agent(self, agent_id: str) -> Agent | None:
-        """The agent with this id, or None."""
-        return self._agents.get(agent_id)
-
-    def agents(
-        self,
-        state: AgentState | None = None,
-        offset: int = 0,
-        limit: int | None = None,
-    ) -> list[Agent]:
-        """Agents in this state (None: all of them), in stable order, from ``offset`` on, at most
-        ``limit``.
-        """
-        ordinals = self._everyone if state is None else self._in_state[state]
-        end = None if limit is None else offset + limit
-        return [self._by_ordinal[ordinal] for ordinal in ordinals[offset:end]]
-
-    def count(self, state: AgentState) -> int:
-        """How many agents are in this state."""
-        return len(self._in_state[state])
-
-    def counts(self) -> dict[AgentState, int]:
-        """How many agents are in each state."""
-        return {state: len(ordinals) for state, ordinals in self._in_state.items()}
-
-    def move(self, agent: Agent, state: AgentState) -> None:
-        """Put one agent into a state."""
-        if agent.state is state:
-            return
-        before = self._in_state[agent.state]
-        del before[bisect_left(before, agent.ordinal)]
-        insort(self._in_state[state], agent.ordinal)
-        if agent.state is AgentState.AVAILABLE:
-            self._no_longer_free(agent)
-        agent.state = state
-        if state is AgentState.AVAILABLE:
-            self._now_free(agent)
-
-    def longest_free(self, skill: str | None = None) -> Agent | None:
-        """The agent who has been available longest, among those with this skill; None if there is
-        none.
-        """
-        waiting = self._free.get(skill)
-        return self._by_ordinal[next(iter(waiting))] if waiting else None
-
-    def set_counts(self, wanted: Mapping[AgentState, int]) -> None:
-        """Make each named state hold exactly so many agents; states that aren't named keep theirs.
-
-        Surplus agents go offline; missing ones come from offline, or are new. If ``offline`` itself
-        is named, surplus offline agents leave the tenant. Raises TenantFull and then changes
-        nothing.
-        """
-        total = sum({**self.counts(), **wanted}.values())
-        if total > MAXIMUM_AGENTS and AgentState.OFFLINE in wanted:
-            raise TenantFull(f"{total} agents: a tenant holds at most {MAXIMUM_AGENTS}")
-        on_duty = total - wanted.get(AgentState.OFFLINE, self.count(AgentState.OFFLINE))
-        if on_duty > MAXIMUM_AGENTS:
-            raise TenantFull(f"{on_duty} agents: a tenant holds at most {MAXIMUM_AGENTS}")
-        on_shift: dict[AgentState, int] = {
-            state: n for state, n in wanted.items() if state is not AgentState.OFFLINE
-        }
-        for state, number in on_shift.items():
-            for surplus in self.agents(state, offset=number):
-                self.move(surplus, AgentState.OFFLINE)
-        for state, number in on_shift.items():
-            for agent in self.agents(AgentState.OFFLINE, limit=max(0, number - self.count(state))):
-                self.move(agent, state)
-        if AgentState.OFFLINE in wanted:
-            for agent in self.agents(AgentState.OFFLINE, offset=wanted[AgentState.OFFLINE]):
-                self._remove_agent(agent)
-        for state, number in wanted.items():
-            for _ in range(number - self.count(state)):
-                self.add_agent(id=self._unused_id(), state=state)
-
-    def _unused_id(self) -> str | None:
-        number = self._next_ordinal
-        while f"agent-{number}" in self._agents:
-            number += 1
-        return f"agent-{number}"
-
-    def _remove_agent(self, agent: Agent) -> None:
-        for ordinals in (self._everyone, self._in_state[agent.state]):
-            del ordinals[bisect_left(ordinals, agent.ordinal)]
-        if agent.state is AgentState.AVAILABLE:
-            self._no_longer_free(agent)
-        del self._agents[agent.id], self._by_ordinal[agent.ordinal]
-
-    def _now_free(self, agent: Agent) -> None:
-        for skill in (None, *agent.skills):
-            self._free.setdefault(skill, OrderedDict())[agent.ordinal] = None
-
-    def _no_longer_free(self, agent: Agent) -> None:
-        for skill in (None, *agent.skills):
-            del self._free[skill][agent.ordinal]
-
-    # Campaigns
-
-    def put_campaign(self, campaign: Campaign) -> None:
-        """Create this campaign or replace the one with its id. Raises TenantFull."""
         if campaign.id not in self._campaigns and len(self._campaigns) >= MAXIMUM_CAMPAIGNS:
             raise TenantFull(f"a tenant holds at most {MAXIMUM_CAMPAIGNS} campaigns")
-        self._campaigns[campaign.id] = campaign
+        self.skills.check(campaign.id, skills)
+        with self._without_following():
+            for former in list(self.skills.of_campaign(campaign.id)):
+                self.skills.remove(former)
+            self._campaigns[campaign.id] = campaign
+            for skill in skills:
+                self.skills.add(skill)
+        self._follow_skills(campaign, PERSON)
         self._tell(campaign)
 
+    def put_skill(self, skill: Skill) -> None:
+        """Create this skill or replace the one with its id, in its campaign or another one. Raises
+        ValueError if another one has its name.
+        """
+        former = self.skills.get(skill.id)
+        namesake = self.skills.named(skill.name)
+        if namesake is not None and namesake is not former:
+            raise ValueError(f"name: a skill named {skill.name} exists already")
+        if former is not None:
+            self.skills.remove(former)
+        self.skills.add(skill)
+        campaign = self._campaigns.get(skill.campaign_id)
+        if campaign is not None and not campaign.grouped:
+            campaign.grouped = True
+            self._tell(campaign)
+
     def remove_campaign(self, campaign_id: str) -> bool:
-        """Remove a campaign; False if there was none. Its dialing ends."""
+        """Remove a campaign and its skills; False if there was none. Its dialing ends."""
         campaign = self._campaigns.pop(campaign_id, None)
+        for skill in list(self.skills.of_campaign(campaign_id)):
+            self.skills.remove(skill)
         if campaign is not None:
             self._tell(campaign)
         return campaign is not None
@@ -249,15 +143,46 @@ class Tenant:
         return list(self._campaigns.values())
 
     def change_status(self, campaign: Campaign, status: str, by: str) -> None:
-        """Set a campaign's status. Setting what it already is changes neither the time nor who did
-        it last.
+        """Set a campaign's status; its skills are started, or drained, accordingly. Setting what it
+        already is changes neither the time nor who did it last.
         """
         if campaign.status == status:
             return
+        self._set_status(campaign, status, by)
+        with self._without_following():
+            for skill in self.skills.of_campaign(campaign.id):
+                if skill.can_run and status == RUNNING:
+                    self.skills.start(skill, by)
+                elif skill.can_run:
+                    self.skills.stop(skill, by)
+
+    def _set_status(self, campaign: Campaign, status: str, by: str) -> None:
         campaign.status = status
         campaign.updated = datetime.fromtimestamp(self._now(), UTC)
         campaign.last_changed_by = by
         self._tell(campaign)
+
+    def _skill_changed(self, skill: Skill, cut: bool) -> None:
+        for watcher in self.skill_watchers:
+            watcher(skill, cut)
+        campaign = self._campaigns.get(skill.campaign_id)
+        if campaign is not None and self._follows:
+            self._follow_skills(campaign, skill.last_changed_by)
+
+    def _follow_skills(self, campaign: Campaign, by: str) -> None:
+        skills = [skill for skill in self.skills.of_campaign(campaign.id) if skill.can_run]
+        runs = any(skill.running and not skill.draining for skill in skills)
+        status = RUNNING if runs else PAUSED
+        if skills and campaign.status in (RUNNING, PAUSED) and campaign.status != status:
+            self._set_status(campaign, status, by)
+
+    @contextmanager
+    def _without_following(self) -> Iterator[None]:
+        self._follows = False
+        try:
+            yield
+        finally:
+            self._follows = True
 
     def _tell(self, campaign: Campaign) -> None:
         for watcher in self.campaign_watchers:

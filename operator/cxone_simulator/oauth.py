@@ -6,7 +6,7 @@ import hmac
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pydantic import Field
@@ -26,20 +26,26 @@ class OAuthClient(Document):
 
 @dataclass(frozen=True)
 class Token:
-    """A granted token, without its value. ``expires_at`` is wall-clock seconds since 1970."""
+    """A granted token, without its value. ``expires_at`` is wall-clock seconds since 1970;
+    ``access_key`` is the id of the access key that it was granted for, if it was one.
+    """
 
     client_id: str
     scopes: tuple[str, ...]
     expires_at: float
+    access_key: str | None = None
 
 
 @dataclass(frozen=True)
 class Grant:
-    """The answer to a token request that was granted; ``expires_in`` in seconds."""
+    """The answer to a token request that was granted; ``expires_in`` in seconds. The refresh token is
+    for show: none is taken.
+    """
 
     access_token: str
     expires_in: int
     scopes: tuple[str, ...]
+    refresh_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
 
 class TokenRefused(Exception):
@@ -106,11 +112,23 @@ class TokenDesk:
                 "invalid_scope",
                 f"not allowed for this client: {' '.join(beyond)}",
             )
+        return self.issue(secrets.token_urlsafe(24), client_id, scopes, client.token_lifetime)
+
+    def issue(
+        self,
+        value: str,
+        client_id: str,
+        scopes: tuple[str, ...],
+        lifetime: int,
+        access_key: str | None = None,
+    ) -> Grant:
+        """Grant a token with this value, good for ``lifetime`` seconds, to whoever has proved to be
+        this client.
+        """
         self._forget_expired()
-        value = secrets.token_urlsafe(24)
-        self._tokens[value] = Token(client_id, scopes, self._now() + client.token_lifetime)
+        self._tokens[value] = Token(client_id, scopes, self._now() + lifetime, access_key)
         self._granted[client_id] += 1
-        return Grant(value, client.token_lifetime, scopes)
+        return Grant(value, lifetime, scopes)
 
     def check(self, value: str) -> Token | TokenState:
         """The token with this value, or why it isn't good."""
@@ -119,20 +137,20 @@ class TokenDesk:
             return TokenState.UNKNOWN
         return token if token.expires_at > self._now() else TokenState.EXPIRED
 
-    def owner(self, value: str) -> str | None:
-        """The client that a token was granted to, also when it has expired since."""
-        token = self._tokens.get(value)
-        return token.client_id if token else None
+    def granted_as(self, value: str) -> Token | None:
+        """What was granted with this value, also when it has expired since."""
+        return self._tokens.get(value)
 
-    def revoke(self, client_id: str | None = None) -> int:
-        """Revoke the tokens of one client (None: of all); says how many were alive."""
-        alive = self.alive()
-        self._tokens = {
-            value: token
-            for value, token in self._tokens.items()
-            if client_id is not None and token.client_id != client_id
-        }
-        return sum(alive.values()) if client_id is None else alive[client_id]
+    def revoke(self, owner: str | None = None) -> int:
+        """Revoke the tokens of one client or access key (None: of all); says how many were alive."""
+        kept, alive, now = {}, 0, self._now()
+        for value, token in self._tokens.items():
+            if owner is not None and owner not in (token.client_id, token.access_key):
+                kept[value] = token
+            elif token.expires_at > now:
+                alive += 1
+        self._tokens = kept
+        return alive
 
     def granted(self) -> Counter[str]:
         """How many tokens each client was granted so far."""

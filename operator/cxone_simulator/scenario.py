@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
+from cxone_simulator.access_keys import AccessKey
+from cxone_simulator.acd_setup import AcdSettings, SkillSetup
 from cxone_simulator.clock import MAXIMUM_SPEED
 from cxone_simulator.dialing import Break, Dialing
 from cxone_simulator.documents import Document, ScenarioError, problems_of
@@ -19,10 +21,18 @@ from cxone_simulator.rate_limits import RateLimit
 from cxone_simulator.series import AgentCounts, Series
 from cxone_simulator.traffic import PathClass
 
-Identifier = Annotated[str, Field(min_length=1, max_length=128)]
+Identifier = Annotated[
+    str,
+    # YAML reads an id like 1001 as a number.
+    BeforeValidator(lambda value: str(value) if type(value) is int else value),
+    Field(min_length=1, max_length=128),
+]
 
 #: The client ``simulator``, which a scenario without clients has.
 SIMULATORS_CLIENT = {"secret": "simulator-secret"}
+#: The access key that a scenario without access keys has; its secret ends in ``=`` as real ones do.
+SIMULATORS_KEY_ID = "SIMULATORKEY===="
+SIMULATORS_KEY = {"secret": "SIMULATORKEYSECRET===="}
 
 _NUMBER, _COUNTS, _LIST = "<number>", "<counts>", "<list>"
 _TAGS = KINDS | {_NUMBER, _COUNTS, _LIST}
@@ -38,6 +48,13 @@ class Mode(StrEnum):
     SERIES = "series"
 
 
+class SpokenDialect(StrEnum):
+    """What a tenant speaks to its clients."""
+
+    CAMPAIGNS = "Campaigns"
+    ACD = "ACD"
+
+
 class AgentSetup(Document):
     """One agent by name."""
 
@@ -49,11 +66,16 @@ class AgentSetup(Document):
 
 
 class CampaignBody(Document):
-    """A campaign without its id. ``dialing`` holds only what differs from the scenario's."""
+    """A campaign without its id. ``dialing`` holds only what differs from the scenario's.
+
+    A campaign with ``skills`` doesn't dial, its running Personal Connection skills do.
+    """
 
     name: str | None = Field(default=None, max_length=1024)
     status: str = Field(default=RUNNING, min_length=1, max_length=256)
     skill: str | None = Field(default=None, max_length=128)
+    active: bool = True
+    skills: list[SkillSetup] | None = Field(default=None, max_length=1000)
     dialing: Dialing | None = None
 
 
@@ -90,13 +112,19 @@ class Scenario(Document):
     seed: int = 1
     speed: float = Field(default=1.0, ge=0, le=MAXIMUM_SPEED)
     mode: Mode | None = None
+    dialects: frozenset[SpokenDialect] = Field(
+        default=frozenset({SpokenDialect.CAMPAIGNS}),
+        min_length=1,
+    )
     clients: dict[Identifier, OAuthClient] = Field(
         default_factory=lambda: {"simulator": OAuthClient.model_validate(SIMULATORS_CLIENT)}
     )
-    agents: AgentsSetup = 20
-    campaigns: CampaignsSetup = Field(
-        default_factory=lambda: [CampaignSetup(id="cmp-1", name="Campaign 1")],
+    access_keys: dict[Identifier, AccessKey] = Field(
+        default_factory=lambda: {SIMULATORS_KEY_ID: AccessKey.model_validate(SIMULATORS_KEY)}
     )
+    acd: AcdSettings = Field(default_factory=AcdSettings)
+    agents: AgentsSetup = 20
+    campaigns: CampaignsSetup = 1
     dialing: Dialing = Dialing()
     breaks: list[Break] = Field(default_factory=list, max_length=1000)
     series: Series | None = None
@@ -112,6 +140,11 @@ class Scenario(Document):
             return self.mode
         return Mode.LOOP if self.series is None else Mode.SERIES
 
+    @property
+    def speaks_acd(self) -> bool:
+        """Whether clients may come with the ACD dialect."""
+        return SpokenDialect.ACD in self.dialects
+
     @field_validator("agents", "campaigns")
     @classmethod
     def _ids_once(cls, value: Any) -> Any:
@@ -120,6 +153,23 @@ class Scenario(Document):
             twice = sorted({i for i in ids if ids.count(i) > 1}) if len(set(ids)) < len(ids) else []
             if twice:
                 raise ValueError(f"given twice: {', '.join(twice[:5])}")
+        return value
+
+    @field_validator("campaigns")
+    @classmethod
+    def _skills_once(cls, value: Any) -> Any:
+        campaigns = value if isinstance(value, list) else []
+        ids, names = set[int](), set[str]()
+        for campaign in campaigns:
+            if campaign.skills and not campaign.id.isdigit():
+                raise ValueError(f"{campaign.id} has skills, so its id must be a number")
+            for skill in campaign.skills or ():
+                if skill.id in ids:
+                    raise ValueError(f"skill {skill.id} is given twice")
+                if skill.name in names:
+                    raise ValueError(f"the skill named {skill.name} is given twice")
+                ids |= {skill.id} - {None}
+                names |= {skill.name} - {None}
         return value
 
     @model_validator(mode="after")

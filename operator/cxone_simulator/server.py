@@ -10,6 +10,8 @@ from typing import Self
 
 from aiohttp import web
 
+from cxone_simulator.acd_dialect import ACD_PREFIX, AcdDialect
+from cxone_simulator.acd_sign_in import AcdSignIn
 from cxone_simulator.campaigns_dialect import CampaignsDialect
 from cxone_simulator.control import PREFIX, control_routes
 from cxone_simulator.faults import Faults
@@ -17,7 +19,7 @@ from cxone_simulator.front_door import Dialect, FrontDoor, Operation, unknown_pa
 from cxone_simulator.journal import Journal
 from cxone_simulator.model import Tenant
 from cxone_simulator.oauth import TokenDesk
-from cxone_simulator.scenario import Scenario
+from cxone_simulator.scenario import Scenario, SpokenDialect
 from cxone_simulator.simulation import Simulation
 
 #: Larger request bodies are refused, on the tenant's paths as on the control API's.
@@ -109,7 +111,11 @@ def _tenant_app(simulation: Simulation) -> web.Application:
         middlewares=[_unknown_paths(door), _errors_as_json],
         client_max_size=MAXIMUM_BODY,
     )
-    dialects: list[Dialect] = [CampaignsDialect(simulation)]
+    dialects: list[Dialect] = []
+    if SpokenDialect.CAMPAIGNS in simulation.scenario.dialects:
+        dialects.append(CampaignsDialect(simulation))
+    if SpokenDialect.ACD in simulation.scenario.dialects:
+        dialects += [AcdSignIn(simulation), AcdDialect(simulation)]
     for dialect in dialects:
         for method, path, operation in dialect.routes():
             app.router.add_route(method, path, _handler(door, operation))
@@ -139,7 +145,7 @@ def _unknown_paths(door: FrontDoor) -> Callable[..., Awaitable[web.StreamRespons
         unknown = request.match_info.http_exception
         if unknown is None or request.path.startswith(PREFIX):
             return await handler(request)
-        return await door.serve(request, unknown_path(unknown.status))
+        return await door.serve(request, unknown_path(unknown.status, request.path.startswith(ACD_PREFIX)))
 
     return middleware
 

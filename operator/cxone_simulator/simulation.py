@@ -3,18 +3,24 @@ journal.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 
+from cxone_simulator.access_keys import AccessKeys
+from cxone_simulator.acd_setup import AcdSettings, SkillSetup
+from cxone_simulator.activity import ActivityBoard
 from cxone_simulator.clock import Clock
 from cxone_simulator.dialer import Dialer
+from cxone_simulator.documents import ScenarioError
 from cxone_simulator.faults import Faults
 from cxone_simulator.journal import Journal
-from cxone_simulator.model import Agent, AgentState, Campaign, Tenant
+from cxone_simulator.model import Agent, AgentState, Campaign, Skill, Tenant
 from cxone_simulator.oauth import TokenDesk
 from cxone_simulator.rate_limits import RateLimits
-from cxone_simulator.scenario import CampaignBody, Mode, Scenario
+from cxone_simulator.scenario import AgentSetup, CampaignBody, Mode, Scenario
 from cxone_simulator.series import AgentCounts, replay
+from cxone_simulator.skill_setup import skill_of
 
 
 class Simulation:
@@ -44,19 +50,25 @@ class Simulation:
 
     def _set_up(self) -> None:
         scenario = self.scenario
-        self.tenant = Tenant(self.now)
+        self.tenant = Tenant(self.now, lambda: self.clock.seconds)
         self.tokens = TokenDesk(scenario.clients, self.now)
+        self.access_keys = AccessKeys(scenario.access_keys, self.tokens)
+        self.activity = ActivityBoard(
+            self.tenant,
+            lambda: self.acd,
+            self.now,
+            lambda: self.clock.seconds,
+        )
         self.rate_limits = RateLimits(scenario.rate_limits, self.now)
         self.faults = Faults(scenario.faults, scenario.seed)
         self.page_cap = scenario.page_cap
         self.put_status: int = scenario.put_status
         self._hire()
-        if isinstance(scenario.campaigns, int):
-            for number in range(1, scenario.campaigns + 1):
-                self.put_campaign(f"cmp-{number}", CampaignBody(name=f"Campaign {number}"))
-        else:
-            for campaign in scenario.campaigns:
-                self.put_campaign(campaign.id, campaign)
+        for campaign_id, body in self._campaigns_at_first():
+            try:
+                self.put_campaign(campaign_id, body)
+            except ValueError as error:
+                raise ScenarioError("scenario", [f"campaigns: {campaign_id}: {error}"]) from None
         self._dialer = Dialer(
             self.tenant,
             self.clock,
@@ -65,8 +77,20 @@ class Simulation:
             scenario.breaks,
         )
         self.tenant.campaign_watchers.append(self._dialer.follow)
+        self.tenant.skill_watchers.append(self._dialer.follow_skill)
+        self.set_acd(scenario.acd)
         self.mode = Mode.MANUAL
         self.set_mode(scenario.starting_mode)
+
+    def _campaigns_at_first(self) -> Iterable[tuple[str, CampaignBody]]:
+        campaigns = self.scenario.campaigns
+        if not isinstance(campaigns, int):
+            return ((campaign.id, campaign) for campaign in campaigns)
+        # The ACD knows campaigns by numbers.
+        prefix = "" if self.scenario.speaks_acd else "cmp-"
+        return (
+            (f"{prefix}{number}", CampaignBody(name=f"Campaign {number}")) for number in range(1, campaigns + 1)
+        )
 
     def _hire(self) -> None:
         agents = self.scenario.agents
@@ -76,7 +100,23 @@ class Simulation:
             self.tenant.set_counts(agents.by_state())
         else:
             for agent in agents:
-                self.tenant.add_agent(agent.id, agent.name, agent.team, agent.skills, agent.state)
+                self.add_agent(agent)
+
+    def add_agent(self, setup: AgentSetup) -> Agent:
+        """Add an agent, last in every listing. Raises TenantFull, or ValueError for an id that is
+        taken.
+        """
+        return self.tenant.add_agent(setup.id, setup.name, setup.team, setup.skills, setup.state)
+
+    def put_skill(self, campaign: Campaign, setup: SkillSetup) -> Skill:
+        """Create a skill or replace the one with its id, with its counters at 0. Raises
+        ValueError.
+        """
+        if not campaign.has_number:
+            raise ValueError(f"campaign: {campaign.id} has no number for an id")
+        skill = skill_of(campaign, setup, self.tenant.skills.unused_id())
+        self.tenant.put_skill(skill)
+        return skill
 
     def set_mode(self, mode: Mode) -> None:
         """Choose what moves the agent counts; they stay as they are until it does.
@@ -109,17 +149,46 @@ class Simulation:
             self.set_mode(Mode.MANUAL)
         self.tenant.move(agent, state)
 
+    def set_acd(self, settings: AcdSettings) -> None:
+        """Choose how the ACD's API behaves."""
+        self.acd = settings
+        self.tenant.skills.drain = settings.drain.drain()
+        self.tenant.skills.settle()
+        self.activity.freeze(settings.frozen)
+
+    def set_acd_state(self, agent: Agent, state_id: int) -> None:
+        """Set one agent's state by its number at the ACD; from now on nothing else moves the
+        agents.
+        """
+        if self.mode is not Mode.MANUAL:
+            self.set_mode(Mode.MANUAL)
+        self.tenant.set_acd_state(agent, state_id)
+
     def put_campaign(self, campaign_id: str, body: CampaignBody) -> Campaign:
-        """Create or replace a campaign, with its counters at 0. Raises TenantFull."""
+        """Create or replace a campaign, with its counters at 0, and its skills.
+
+        If the tenant speaks ACD, a campaign of which no skills are told has one. Raises TenantFull,
+        or ValueError for skills that it can't have.
+        """
         campaign = Campaign(
             id=campaign_id,
             name=campaign_id if body.name is None else body.name,
             status=body.status,
             updated=datetime.fromtimestamp(self.now(), UTC),
             skill=body.skill,
+            active=body.active,
             dialing=self.scenario.dialing.overridden_by(body.dialing),
         )
-        self.tenant.put_campaign(campaign)
+        setups = body.skills
+        if setups is None and self.scenario.speaks_acd and campaign.has_number:
+            setups = [SkillSetup()]
+        campaign.grouped = setups is not None
+        setups = setups or []
+        if setups and not campaign.has_number:
+            raise ValueError(f"id: a campaign with skills needs a number for an id, not {campaign_id}")
+        ids = count(self.tenant.skills.unused_id())
+        skills = [skill_of(campaign, one, next(ids)) for one in setups]
+        self.tenant.put_campaign(campaign, skills)
         return campaign
 
     async def step(self, seconds: float) -> None:

@@ -2,7 +2,6 @@
 for each test.
 """
 
-import json
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -11,16 +10,15 @@ from pathlib import Path
 import pytest
 
 from control_plane import ControlPlane, binaries
-from integration.namespaces import Namespace
+from integration.namespaces import Namespace, fresh_namespace
 from integration.oracles import judge
+from integration.pace import PATIENCE, wait_for
 from integration.recorder import Recorder
+from integration.watching import Operators
 from stack import Operator, Simulator
 
 ROOT = Path(__file__).parents[2]
 SYSTEM = "campaign-throttle-system"
-FAST = {"CAMPAIGN_THROTTLE_MINIMUM_INTERVAL": "1s"}
-
-
 #: Where each worker says what the oracles found, for the summary at the end.
 VERDICTS = ROOT / ".pytest_cache" / "oracles"
 
@@ -43,7 +41,11 @@ def unwatched_plane() -> Iterator[ControlPlane]:
     """A control plane with everything of deploy/base applied."""
     with ControlPlane(audit=True) as plane:
         plane.kubectl("apply", "-k", str(ROOT / "deploy/base"))
-        plane.kubectl("wait", "--for=condition=Established", "crd/campaignthrottles.campaignthrottle.io")
+        plane.kubectl(
+            *("wait", "--for=condition=Established", "crd/campaignthrottles.campaignthrottle.io"),
+            f"--timeout={PATIENCE:.0f}s",
+            timeout=2 * PATIENCE,
+        )
         yield plane
 
 
@@ -80,7 +82,10 @@ def plane(unwatched_plane: ControlPlane, recorder: Recorder) -> ControlPlane:
 @pytest.fixture(scope="session")
 def operator_kubeconfig(plane: ControlPlane) -> Path:
     """The rights that deploy/base gives the operator, and no more."""
-    return plane.kubeconfig_for(SYSTEM, "campaign-throttle")
+    kubeconfig = plane.kubeconfig_for(SYSTEM, "campaign-throttle")
+    may = ("--kubeconfig", str(kubeconfig), "auth", "can-i", "list", "campaignthrottles", "--all-namespaces")
+    wait_for(lambda: plane.kubectl(*may, check=False).returncode == 0, "the authorizer to learn of its role")
+    return kubeconfig
 
 
 @pytest.fixture
@@ -95,26 +100,21 @@ def simulator(tmp_path: Path) -> Iterator[Simulator]:
 @pytest.fixture
 def namespace(plane: ControlPlane) -> Iterator[Namespace]:
     """A fresh namespace; its throttles are gone when the operator of the test ends."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    plane.kubectl("create", "namespace", name)
-    yield Namespace(name, plane)
-    # With no operator left nobody takes the finalizers away: the way out that the docs give.
-    left = json.loads(plane.kubectl("get", "campaignthrottles", "-n", name, "-o", "json").stdout)["items"]
-    for item in left:
-        plane.kubectl(
-            *("patch", "campaignthrottle", item["metadata"]["name"], "-n", name),
-            *("--type=merge", "-p", '{"metadata":{"finalizers":null}}'),
-        )
-    plane.kubectl("delete", "campaignthrottles", "--all", "-n", name)
-    plane.kubectl("delete", "namespace", name, "--wait=false")
+    with fresh_namespace(plane, f"test-{uuid.uuid4().hex[:8]}") as namespace:
+        yield namespace
 
 
 @pytest.fixture
-def operator(
+def operators(
     tmp_path: Path, operator_kubeconfig: Path, simulator: Simulator, namespace: Namespace
-) -> Iterator[Operator]:
+) -> Iterator[Operators]:
+    """Operators, one after the other or with settings of the test's own; the simulator is their default tenant."""
+    operators = Operators(tmp_path, operator_kubeconfig, simulator)
+    yield operators
+    operators.stop()
+
+
+@pytest.fixture
+def operator(operators: Operators) -> Operator:
     """The operator, as its own ServiceAccount, with the simulator as its default tenant."""
-    operator = Operator(tmp_path, operator_kubeconfig, simulator.url, environment=FAST)
-    yield operator
-    operator.stop()
-    assert "Traceback" not in operator.text(), operator.text()[-4000:]
+    return operators.start()

@@ -1,12 +1,13 @@
 """A namespace of one test, and what a test does in it with kubectl."""
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from control_plane import ControlPlane
-from stack import wait_for
+from integration.pace import PATIENCE, wait_for
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Namespace:
         return conditions(self.status(name)).get(type_, {})
 
     def wait_for_status(
-        self, name: str, satisfied: Callable[[dict[str, Any]], Any], what: str, *, seconds: float = 20
+        self, name: str, satisfied: Callable[[dict[str, Any]], Any], what: str, *, seconds: float = PATIENCE
     ) -> dict[str, Any]:
         """Its status, as soon as that is as it should be."""
 
@@ -51,17 +52,16 @@ class Namespace:
         assert found is not None
         return found
 
-    def wait_ready(self, name: str, *, seconds: int = 20) -> None:
-        """``kubectl wait --for=condition=Ready``."""
+    def wait_ready(self, *names: str) -> None:
+        """``kubectl wait --for=condition=Ready`` for these throttles."""
+        self.kubectl_wait("condition=Ready", *names)
+
+    def kubectl_wait(self, what: str, *names: str) -> None:
+        """``kubectl wait --for=...`` for these throttles."""
         self.plane.kubectl(
-            *(
-                "wait",
-                "--for=condition=Ready",
-                f"campaignthrottle/{name}",
-                "-n",
-                self.name,
-                f"--timeout={seconds}s",
-            )
+            *("wait", f"--for={what}", "-n", self.name, f"--timeout={PATIENCE:.0f}s"),
+            *(f"campaignthrottle/{name}" for name in names),
+            timeout=2 * PATIENCE,
         )
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
@@ -70,15 +70,37 @@ class Namespace:
         mine = [event for event in found if name in (None, event["involvedObject"]["name"])]
         return sorted(mine, key=lambda event: str(event["eventTime"]))
 
-    def wait_for_event(self, name: str, reason: str, *, seconds: float = 20) -> dict[str, Any]:
-        """An Event of a throttle, once it is there."""
+    def wait_for_event(self, name: str, reason: str, saying: str = "") -> dict[str, Any]:
+        """An Event of a throttle with these words in its message, once it is there."""
 
         def look() -> dict[str, Any] | None:
-            return next((event for event in self.events(name) if event["reason"] == reason), None)
+            return next(
+                (event for event in self.events(name) if event["reason"] == reason and saying in event["message"]),
+                None,
+            )
 
-        found = wait_for(look, f"the Event {reason}", seconds=seconds, pause=0.1)
+        found = wait_for(look, f"the Event {reason} {saying}", pause=0.1)
         assert found is not None
         return found
+
+
+@contextlib.contextmanager
+def fresh_namespace(plane: ControlPlane, name: str) -> Iterator[Namespace]:
+    """A new namespace, emptied and deleted at the end whether an operator runs or not."""
+    plane.kubectl("create", "namespace", name)
+    try:
+        yield Namespace(name, plane)
+    finally:
+        # With no operator left nobody takes the finalizers away: the way out that the docs give.
+        left = json.loads(plane.kubectl("get", "campaignthrottles", "-n", name, "-o", "json").stdout)["items"]
+        for item in left:
+            plane.kubectl(
+                *("patch", "campaignthrottle", item["metadata"]["name"], "-n", name),
+                *("--type=merge", "-p", '{"metadata":{"finalizers":null}}'),
+                check=False,  # it may be gone meanwhile
+            )
+        plane.kubectl("delete", "campaignthrottles", "--all", "-n", name, timeout=PATIENCE)
+        plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
 
 
 def conditions(status: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -13,10 +13,9 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from control_plane import ControlPlane
-from stack import wait_for
+from integration.pace import PATIENCE, wait_for
 
 PATH = "/apis/campaignthrottle.io/v1alpha1/campaignthrottles"
-TIMEOUT = 10.0
 PAUSE = 0.05
 #: What a request meets while the API server stops, is away or comes back; a ValueError is half a line of JSON.
 AWAY = (OSError, http.client.HTTPException, ValueError)
@@ -89,7 +88,7 @@ class Recorder:
         if self._watching is not None:
             with contextlib.suppress(OSError):
                 self._watching.shutdown(socket.SHUT_RDWR)
-        self._thread.join(TIMEOUT)
+        self._thread.join(PATIENCE)
 
     def catch_up(self) -> list[Version]:
         """All versions up to now, once the last has been seen."""
@@ -97,7 +96,7 @@ class Recorder:
         def seen() -> bool:
             return newest(self._list()["items"]) == newest(self._alive.copy().values())
 
-        wait_for(seen, "the recorder to catch up", seconds=60)
+        wait_for(seen, "the recorder to catch up")
         return list(self.versions)
 
     def _run(self) -> None:
@@ -153,13 +152,13 @@ class Recorder:
         return None
 
     def _list(self, **query: str) -> dict[str, Any]:
-        with self._get(query, timeout=TIMEOUT) as answer:
+        with self._get(query, timeout=PATIENCE) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
     @contextlib.contextmanager
     def _get(self, query: dict[str, str], timeout: float | None) -> Iterator[http.client.HTTPResponse]:
-        connection = http.client.HTTPSConnection(self._host, timeout=TIMEOUT, context=self._context)
+        connection = http.client.HTTPSConnection(self._host, timeout=PATIENCE, context=self._context)
         try:
             connection.request("GET", f"{PATH}?{urlencode(query)}", headers=self._headers)
             answer = connection.getresponse()

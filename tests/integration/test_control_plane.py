@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -33,6 +33,7 @@ from control_plane import (
     processes,
     recipe,
 )
+from integration.pace import PATIENCE, wait_for
 
 SOURCE_ROOT = Path(binaries.__file__).resolve().parents[1]
 COMPONENTS = {"etcd", "kube-apiserver", "kube-controller-manager"}
@@ -64,13 +65,6 @@ def processes_of(folder: Path) -> list[psutil.Process]:
         if any(str(folder) in argument for argument in process.info["cmdline"] or [])
         and process.pid != os.getpid()
     ]
-
-
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager
@@ -155,12 +149,17 @@ def test_each_write_is_audited_once_and_no_read_is(running: ControlPlane) -> Non
     running.kubectl("create", "configmap", "audited")
     running.kubectl("get", "configmap", "audited")
     running.kubectl("delete", "configmap", "audited")
-    events = [
-        (event["verb"], event["user"]["username"], event["stage"])
-        for event in running.audit_events()
-        if event["objectRef"].get("name") == "audited"
-    ]
-    assert events == [
+
+    def events() -> list[tuple[str, str, str]]:
+        return [
+            (event["verb"], event["user"]["username"], event["stage"])
+            for event in running.audit_events()
+            if event["objectRef"].get("name") == "audited"
+        ]
+
+    # The answer may be here before its line in the log.
+    wait_for(lambda: "delete" in [verb for verb, *_ in events()], "the delete in the log")
+    assert events() == [
         ("create", "admin", "ResponseComplete"),
         ("delete", "admin", "ResponseComplete"),
     ]
@@ -293,7 +292,7 @@ def test_takes_other_ports_if_one_was_taken_meanwhile(
 def test_nothing_is_left_after_run_is_interrupted(temporary: Path, number: signal.Signals) -> None:
     with running_in_background(temporary) as process:
         process.send_signal(number)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     assert processes_of(temporary) == []
     assert list(temporary.iterdir()) == []
 
@@ -304,9 +303,9 @@ def test_nothing_is_left_after_an_interrupt_in_the_middle_of_a_start(temporary: 
         env={**os.environ, "PYTHONPATH": str(SOURCE_ROOT)},
         stdout=subprocess.DEVNULL,
     )
-    wait_until(lambda: bool(processes_of(temporary)), "a component runs")
+    wait_for(lambda: bool(processes_of(temporary)), "a component runs")
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=PATIENCE) == 0
     assert processes_of(temporary) == []
     assert list(temporary.iterdir()) == []
 
@@ -314,5 +313,5 @@ def test_nothing_is_left_after_an_interrupt_in_the_middle_of_a_start(temporary: 
 def test_nothing_is_left_when_the_owner_is_killed(temporary: Path) -> None:
     with running_in_background(temporary) as process:
         process.kill()
-    wait_until(lambda: processes_of(temporary) == [], "the components have ended")
-    wait_until(lambda: list(temporary.iterdir()) == [], "the folder is gone")
+    wait_for(lambda: processes_of(temporary) == [], "the components have ended")
+    wait_for(lambda: list(temporary.iterdir()) == [], "the folder is gone")

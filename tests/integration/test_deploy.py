@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from control_plane import ControlPlane
-from stack import wait_for
+from integration.pace import wait_for
 
 ROOT = Path(__file__).parents[2]
 BASE = ROOT / "deploy/base"
@@ -147,7 +147,7 @@ def test_the_deployment_gets_its_pod(plane: ControlPlane) -> None:
             "get", "pods", "-n", SYSTEM, "-l", "app.kubernetes.io/component=operator", "-o", "name"
         ).stdout.split()
 
-    assert len(wait_for(look, "the operator's pod", seconds=20)) == 1
+    assert len(wait_for(look, "the operator's pod")) == 1
 
 
 def test_a_pod_of_the_template_is_admitted(plane: ControlPlane, deployment: dict[str, Any]) -> None:
@@ -312,7 +312,7 @@ def team(plane: ControlPlane) -> Iterator[str]:
         plane.kubectl("create", "rolebinding", user, "-n", "team", f"--clusterrole={role}", f"--user={user}")
     # A controller adds the rules to the built-in roles, and the authorizer learns of them by a watch.
     for user, question in {"vera": READS[0], "ed": WRITES[0], "ada": WRITES[0]}.items():
-        wait_for(lambda: can_i(plane, [question], "team", user=user)[question], f"{user}'s role", seconds=10)  # noqa: B023
+        wait_for(lambda: can_i(plane, [question], "team", user=user)[question], f"{user}'s role")  # noqa: B023
     yield "team"
     plane.kubectl("delete", "namespace", "team", "--wait=false")
 

@@ -36,7 +36,7 @@ def test_no_version_is_lost_when_the_api_server_goes_and_comes_back(
     plane.stop_api_server()
     plane.start_api_server()
     change(namespace, range(14, 17))
-    namespace.wait_ready("sales", seconds=60)
+    namespace.wait_ready("sales")
     late.follow()
     try:
         uid = namespace.get("sales")["metadata"]["uid"]

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from campaign_throttle.resources.throttle import CampaignThrottleSpec, CampaignThrottleStatus
 from control_plane import ControlPlane
 from integration.namespaces import Namespace, manifest
-from stack import wait_for
+from integration.pace import wait_for
 
 MANIFESTS = Path(__file__).parent / "manifests"
 REFUSED: dict[str, dict[str, Any]] = yaml.safe_load((MANIFESTS / "refused.yaml").read_text())
@@ -385,7 +385,8 @@ def test_it_can_be_selected_by_campaign_and_by_state(schema_namespace: Namespace
 
 
 def test_kubectl_explains_a_field(plane: ControlPlane) -> None:
-    said = plane.kubectl("explain", "campaignthrottle.spec.interval").stdout
+    explain = ("explain", "campaignthrottle.spec.interval")
+    said = wait_for(lambda: plane.kubectl(*explain, check=False).stdout, "the published schema")
     assert "FIELD: interval <string>" in said
     assert "How often CXone is polled" in said
 
@@ -399,7 +400,7 @@ def test_the_published_schema_describes_every_field(plane: ControlPlane) -> None
         found: dict[str, Any] | None = schemas.get("io.campaignthrottle.v1alpha1.CampaignThrottle")
         return found
 
-    schema = wait_for(published, "the published schema", seconds=10)
+    schema = wait_for(published, "the published schema")
     assert schema is not None
     fields = dict(walk(schema, "campaignthrottle"))
     assert "campaignthrottle.status.conditions.lastTransitionTime" in fields

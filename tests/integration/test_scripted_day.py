@@ -1,18 +1,18 @@
-"""A contact centre's day on a simulated clock, and kill -9 at twenty random moments of it."""
+"""A contact centre's day on a simulated clock, and kill -9 at twenty moments of it, some of them in a change."""
 
 import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from control_plane import ControlPlane
-from integration.conftest import FAST
 from integration.namespaces import Namespace
-from stack import Operator, Simulator, wait_for
+from integration.pace import wait_for
+from integration.watching import Operators, hangs
+from stack import Simulator
 
 HALF_AN_HOUR = 1800
 #: Available agents from 08:00 on, each half hour.
@@ -45,6 +45,12 @@ class Expectation:
         elif agents < 5 and not self.paused and not self.respected:
             self.paused = True
 
+    def changes_with(self, agents: int) -> bool:
+        """Whether the operator has something to change with so many agents."""
+        then = replace(self)
+        then.after_count(agents)
+        return then.paused is not self.paused
+
     @property
     def status(self) -> tuple[str, str | None]:
         """campaignState and pausedBy."""
@@ -54,7 +60,7 @@ class Expectation:
 
 
 @pytest.fixture
-def day(tmp_path: Path) -> Iterator[Simulator]:
+def simulator(tmp_path: Path) -> Iterator[Simulator]:
     rows = [{"second": number * HALF_AN_HOUR, "available": agents} for number, agents in enumerate(DAY)]
     scenario = tmp_path / "day.yaml"
     scenario.write_text(
@@ -67,17 +73,13 @@ def day(tmp_path: Path) -> Iterator[Simulator]:
     simulator.stop()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_ownership_and_state_are_right_after_a_kill_at_any_moment_of_a_day(
-    tmp_path: Path, day: Simulator, operator_kubeconfig: Path, namespace: Namespace, plane: ControlPlane
+    operators: Operators, simulator: Simulator, namespace: Namespace
 ) -> None:
     chance = random.Random(20261124)
-    expected, hit = Expectation(), {"intent": 0}
-
-    def start(number: int) -> Operator:
-        folder = tmp_path / f"operator-{number}"
-        folder.mkdir()
-        return Operator(folder, operator_kubeconfig, day.url, environment=FAST)
+    expected = Expectation()
+    changes = cut = 0
 
     def as_expected() -> bool:
         status = namespace.status("sales")
@@ -85,38 +87,44 @@ def test_ownership_and_state_are_right_after_a_kill_at_any_moment_of_a_day(
         settled = status.get("availableAgents") == DAY[number] and "intent" not in status
         return settled and found == expected.status
 
-    operator = start(0)
+    operator = operators.start()
     namespace.apply("sales")
     namespace.wait_ready("sales")
-    try:
-        for number, agents in enumerate(DAY):
-            if number:
-                day.control("POST", "clock", {"step": HALF_AN_HOUR})
-            if number in PEOPLE:
-                day.set_status_as_person(PEOPLE[number])
-                expected.after_person(PEOPLE[number])
-                # People are seen before the next kill: what happens unseen is the next poll's to find out.
-                wait_for(
-                    lambda: namespace.status("sales").get("campaignState") == day_state(day),
-                    "the person to be seen",
-                )
-            expected.after_count(agents)
+    for number, agents in enumerate(DAY):
+        # Every second change of the operator's is cut off, before or after CXone has made it.
+        changes += number not in PEOPLE and expected.changes_with(agents)
+        hang = None
+        if changes > 2 * cut:
+            hang = simulator.add_fault("hang", "campaign-write", when=chance.choice(["before", "after"]))
+            cut += 1
+        if number:
+            simulator.control("POST", "clock", {"step": HALF_AN_HOUR})
+        if number in PEOPLE:
+            simulator.set_status_as_person(PEOPLE[number])
+            expected.after_person(PEOPLE[number])
+            # People are seen before the next kill: what happens unseen is the next poll's to find out.
+            wait_for(
+                lambda: namespace.status("sales").get("campaignState") == state_in(simulator),
+                "the person to be seen",
+            )
+        expected.after_count(agents)
+        if hang is None:
             time.sleep(chance.uniform(0, 1 + 2 * SLOW))  # the moment itself: anywhere in an interval and a change
             operator.kill()
-            hit["intent"] += "intent" in namespace.status("sales")
-            operator = start(number + 1)
-            wait_for(
-                as_expected, f"{expected.status} with {agents} agents in half hour {number}", seconds=15, pause=0.1
-            )
-            state, owner = expected.status
-            assert day_state(day) == state
-            if state == "Paused":
-                assert (day.campaign()["lastChangedBy"] == "person") is (owner == "Other")
-    finally:
-        operator.stop()
-    print(f"{len(DAY)} kills, {hit['intent']} of them with a change under way")
-    assert hit["intent"], "no kill hit a change: the moments are badly chosen"
+        else:
+            wait_for(lambda hang=hang: hangs(simulator, hang), "the change to be under way")
+            operator.kill()
+            assert "intent" in namespace.status("sales")
+            wait_for(lambda hang=hang: not hangs(simulator, hang), "the simulator to notice that")
+            simulator.control("DELETE", f"faults/{hang}")
+        operator = operators.start()
+        wait_for(as_expected, f"{expected.status} with {agents} agents in half hour {number}", pause=0.1)
+        state, owner = expected.status
+        assert state_in(simulator) == state
+        if state == "Paused":
+            assert (simulator.campaign()["lastChangedBy"] == "person") is (owner == "Other")
+    print(f"{len(DAY)} kills, {cut} of them in one of {changes} changes")
 
 
-def day_state(day: Simulator) -> str:
-    return {"RUNNING": "Running", "PAUSED": "Paused"}[day.campaign()["status"]]
+def state_in(simulator: Simulator) -> str:
+    return {"RUNNING": "Running", "PAUSED": "Paused"}[simulator.campaign()["status"]]

@@ -10,8 +10,9 @@ from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, Sta
 from campaign_throttle.resources import GROUP, VERSION
 from campaign_throttle.resources.throttle import PLURAL
 from integration.namespaces import Namespace
+from integration.pace import PATIENCE
 
-SECONDS = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=PATIENCE)
 
 
 async def test_a_status_is_written_to_the_object_it_is_meant_for_or_to_none(
@@ -26,7 +27,7 @@ async def test_a_status_is_written_to_the_object_it_is_meant_for_or_to_none(
         writer = StatusWriter(api, group=GROUP, version=VERSION, plural=PLURAL, observe=told.append)
 
         async def write(name: str, uid: str, status: dict[str, object]) -> None:
-            await writer.write(namespace.name, name, uid, status, timeout=SECONDS)
+            await writer.write(namespace.name, name, uid, status, timeout=TIMEOUT)
 
         await write("sales", uid, {"observedGeneration": -1, "availableAgents": 7})
         assert namespace.status("sales")["availableAgents"] == 7

@@ -2,44 +2,58 @@
 
 import time
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from control_plane import ControlPlane
-from integration.namespaces import Namespace
-from stack import Operator, Simulator, wait_for
+from integration.namespaces import Namespace, conditions
+from integration.pace import wait_for
+from integration.watching import POLLS, Operators, a_second_later, polls_again
+from stack import Simulator
 
 SECONDS = 60
 ACCOUNT = "system:serviceaccount:campaign-throttle-system:campaign-throttle"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_in_sixty_seconds_of_steady_state_the_operator_writes_nothing(
-    operator: Operator, simulator: Simulator, namespace: Namespace, plane: ControlPlane
+    operators: Operators, simulator: Simulator, namespace: Namespace, plane: ControlPlane
 ) -> None:
     """With every kind of state there is to be steady in, by the API server's own audit log."""
-    for number, agents in enumerate([20, 20, 3]):
-        simulator.add_campaign(f"cmp-{number}")
-        simulator.set_agents(available=agents)
-        namespace.apply(f"steady-{number}", campaignID=f"cmp-{number}", pauseThreshold=5, resumeThreshold=50)
-        namespace.wait_ready(f"steady-{number}")
-    namespace.apply("suspended", suspend=True)
-    namespace.apply("observing", campaignID="cmp-1", mode="Observe")
-    namespace.apply("rival", campaignID="cmp-0")
-    namespace.apply("unknown", campaignID="there-is-none")
-    for name in ("suspended", "observing", "unknown", "rival"):
-        namespace.wait_for_status(name, lambda status: status.get("conditions"), "a first report")
+    operator = operators.start(CAMPAIGN_THROTTLE_HEARTBEAT="1h")
+    specs: dict[str, dict[str, Any]] = {
+        "Controlling": {"campaignID": "runs"},
+        "Throttling": {"campaignID": "paused", "pauseThreshold": 30, "resumeThreshold": 50},
+        "Observing": {"campaignID": "runs", "mode": "Observe", "pauseThreshold": 30, "resumeThreshold": 50},
+        "Suspended": {"suspend": True},
+        "CampaignNotFound": {"campaignID": "there-is-none"},
+        "CampaignConflict": {"campaignID": "runs"},
+    }
+    for campaign in ("runs", "paused"):
+        simulator.add_campaign(campaign)
+    for reason, spec in specs.items():
+        if reason == "CampaignConflict":
+            a_second_later(namespace, "controlling")
+        namespace.apply(reason.lower(), **spec)
+    for reason in specs.keys() - {"Throttling"}:
+        namespace.wait_for_status(
+            reason.lower(),
+            lambda status, reason=reason: conditions(status).get("Ready", {}).get("reason") == reason,
+            f"Ready for {reason}",
+        )
+    namespace.wait_for_status("throttling", lambda status: status.get("pausedBy") == "Operator", "the pause")
     namespace.wait_for_status(
-        "unknown", lambda status: status.get("consecutiveFailures", 0) >= 3, "three failures"
+        "campaignnotfound", lambda status: status.get("consecutiveFailures", 0) >= 3, "three failures"
     )
-    settled = len(writes(plane))
-    wait_for(lambda: len(writes(plane)) == settled, "the last writes to be logged")
+    for reason in specs:
+        polls_again(operator, namespace, reason.lower())
 
-    polls = operator.metric("campaignthrottle_polls_total")
+    polls = operator.metric(POLLS)
     before = len(writes(plane))
     until = time.monotonic() + SECONDS
-    wait_for(lambda: time.monotonic() > until, "the time to pass", seconds=SECONDS + 5, pause=1)
-    made = operator.metric("campaignthrottle_polls_total") - polls
+    wait_for(lambda: time.monotonic() > until, "the time to pass", seconds=10 * SECONDS, pause=1)
+    made = operator.metric(POLLS) - polls
     written = writes(plane)[before:]
     print(f"{made:.0f} polls in {SECONDS} s, {len(written)} writes")
     assert made > SECONDS

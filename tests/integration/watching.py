@@ -1,16 +1,16 @@
-"""How a test waits for polls and for their absence, and has more than one operator or namespace."""
+"""How a test waits for polls and for their absence, sees what they did, and has more than one operator."""
 
-import contextlib
 import json
-from collections.abc import Iterator
+import time
+import uuid
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from control_plane import ControlPlane
-from integration.conftest import FAST
+from campaign_throttle.resources import RECONCILE_ANNOTATION
 from integration.namespaces import Namespace, manifest
-from stack import Operator, Simulator, wait_for
+from integration.pace import FAST, wait_for
+from stack import Operator, Simulator
 
 POLLS = "campaignthrottle_polls_total"
 
@@ -37,28 +37,22 @@ class Operators:
             assert "Traceback" not in operator.text(), operator.text()[-4000:]
 
 
-def polls_again(operator: Operator, namespace: Namespace, name: str, times: int = 3) -> None:
-    """Wait for more polls of a throttle, however they end."""
+def polls_again(operator: Operator, namespace: Namespace, name: str, times: int = 3, **labels: str) -> None:
+    """Wait for more polls of a throttle, however they end, or as a label says."""
 
     def polls() -> float:
-        return operator.metric(POLLS, namespace=namespace.name, name=name)
+        return operator.metric(POLLS, namespace=namespace.name, name=name, **labels)
 
     enough = polls() + times
-    wait_for(lambda: polls() >= enough, f"{times} more polls of {name}", seconds=times * 3 + 10)
+    wait_for(lambda: polls() >= enough, f"{times} more polls of {name}")
 
 
-@contextlib.contextmanager
-def another_namespace(plane: ControlPlane, name: str) -> Iterator[Namespace]:
-    """A further namespace, emptied and deleted at the end whether an operator runs or not."""
-    plane.kubectl("create", "namespace", name)
-    yield Namespace(name, plane)
-    for item in json.loads(plane.kubectl("get", "campaignthrottles", "-n", name, "-o", "json").stdout)["items"]:
-        plane.kubectl(
-            *("patch", "campaignthrottle", item["metadata"]["name"], "-n", name),
-            *("--type=merge", "-p", '{"metadata":{"finalizers":null}}'),
-        )
-    plane.kubectl("delete", "campaignthrottles", "--all", "-n", name)
-    plane.kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+def request_poll(namespace: Namespace, name: str) -> None:
+    """Ask for a poll now, with a fresh count of the agents."""
+    namespace.plane.kubectl(
+        *("annotate", "campaignthrottle", name, "-n", namespace.name, "--overwrite"),
+        f"{RECONCILE_ANNOTATION}={uuid.uuid4()}",
+    )
 
 
 def apply_all(namespace: Namespace, specs: dict[str, dict[str, Any]]) -> None:
@@ -79,11 +73,9 @@ def state_of(simulator: Simulator, campaign: str) -> str:
     return str(simulator.campaign(campaign)["status"])
 
 
-def wait_for_state(simulator: Simulator, campaign: str, word: str, *, seconds: float = 20) -> None:
+def wait_for_state(simulator: Simulator, campaign: str, word: str) -> None:
     """Wait until CXone has this word for the state of a campaign."""
-    wait_for(
-        lambda: state_of(simulator, campaign) == word, f"{campaign} to be {word}", seconds=seconds, pause=0.05
-    )
+    wait_for(lambda: state_of(simulator, campaign) == word, f"{campaign} to be {word}", pause=0.05)
 
 
 def writes_to(simulator: Simulator, campaign: str, since: int = 0) -> list[dict[str, Any]]:
@@ -98,9 +90,21 @@ def reads_of(simulator: Simulator, campaign: str, since: int = 0) -> list[dict[s
     return [request for request in found if request["campaign"] == campaign]
 
 
+def hangs(simulator: Simulator, fault: str) -> bool:
+    """Whether a request hangs on this fault."""
+    found = {each["id"]: each for each in simulator.control("GET", "faults")["faults"]}
+    return bool(found[fault]["waiting"])
+
+
 def event_reasons(namespace: Namespace, name: str) -> list[str]:
     """The reasons of a throttle's Events, oldest first."""
     return [str(event["reason"]) for event in namespace.events(name)]
+
+
+def a_second_later(namespace: Namespace, name: str) -> None:
+    """Wait until what is created now is younger than this throttle: creationTimestamps are whole seconds."""
+    created = when(namespace.get(name)["metadata"]["creationTimestamp"]).timestamp()
+    wait_for(lambda: time.time() >= created + 1.1, "the next second")
 
 
 def when(text: str) -> datetime:

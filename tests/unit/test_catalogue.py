@@ -218,7 +218,7 @@ behaviours = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(behaviours, st.lists(steps, min_size=1, max_size=12))
 def test_whatever_happens_only_what_is_in_the_catalogue_is_reported(spec, history):
     polls = Witness(**spec)

@@ -25,7 +25,7 @@ async def check(at, *, campaign="cmp-1", secret=SECRET, url=None):
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         out, err = await process.communicate()
     assert err == b""
     text = out.decode()

@@ -219,7 +219,7 @@ class World:
         assert self.clock - row[-1] >= streak.window
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(specs(), st.lists(steps, max_size=40))
 def test_the_invariants_hold_over_any_history(spec, history):
     world = World(spec)

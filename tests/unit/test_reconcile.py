@@ -22,7 +22,7 @@ from campaign_throttle.tenants import Tenant
 from campaign_throttle.throttles import Throttle
 from cxone_simulator.model import PERSON, AgentState
 from cxone_simulator.traffic import PathClass
-from unit.cxone.tenant_at_work import At, tenant
+from unit.cxone.tenant_at_work import At, tenant, until
 
 
 @dataclass
@@ -166,9 +166,7 @@ async def work():
 
 
 async def until_waiting(fault):
-    async with asyncio.timeout(5):
-        while not fault.waiting:  # noqa: ASYNC110 - the simulator has no event for it
-            await asyncio.sleep(0.001)
+    await until(lambda: fault.waiting, seconds=60)
 
 
 async def killed(poll: asyncio.Task) -> None:
@@ -346,20 +344,21 @@ async def test_ownership_that_only_memory_has_is_written_before_a_stop_ends_the_
     await work.poll()
     work.agents(2)
     work.server.outcomes = ["fail"]
-    reporting = asyncio.Event()
+    reporting, stopped = asyncio.Event(), asyncio.Event()
 
     async def slowly(status):
         if "intent" not in status:
             reporting.set()
-            await asyncio.sleep(0.05)
+            await stopped.wait()
+            await asyncio.sleep(0.05)  # until long after the engine has noticed
 
     work.server.on_write = slowly
     running = Engine(work.reconciler, Metrics())
+    monkeypatch.setattr(Engine, "ACTION_GRACE", timedelta(seconds=30))
     body = kopf.Body(work.server.body())
     running.register(body)
-    stopped = asyncio.Event()
     run = asyncio.create_task(running.poll_when_due(body, stopped))
-    await asyncio.wait_for(reporting.wait(), 5)
+    await reporting.wait()
     stopped.set()
     await run
     assert work.campaign == "PAUSED"
@@ -386,12 +385,12 @@ async def test_a_throttle_that_is_suspended_during_a_poll_does_not_act(work):
 
 
 async def test_a_pause_has_time_enough_though_reading_and_announcing_were_slow(work, monkeypatch):
-    """The same shares as in earnest: of a poll's 15 s, reading takes 10 and the API server its 5."""
-    monkeypatch.setattr(reconcile, "POLL_TIMEOUT", timedelta(seconds=0.9))
-    monkeypatch.setattr(reconcile, "INTENT_TIMEOUT", timedelta(seconds=0.4))
+    """Together they take longer than a poll may."""
+    monkeypatch.setattr(reconcile, "POLL_TIMEOUT", timedelta(seconds=3))
+    monkeypatch.setattr(reconcile, "INTENT_TIMEOUT", timedelta(seconds=3))
     work.server.spec["interval"] = "1s"
     work.agents(2)
-    work.at.fault(kind="latency", path="agents", seconds=0.65, count=1)
+    work.at.fault(kind="latency", path="agents", seconds=0.1, count=1)
     work.server.outcomes = ["hang"]
     await work.poll()
     assert work.campaign == "PAUSED"

@@ -373,7 +373,7 @@ def take(polls, step):
             polls.poll()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(steps, min_size=1, max_size=12))
 def test_every_status_on_the_way_fits_the_schema_and_the_conventions(history):
     polls = Polls()
@@ -404,7 +404,7 @@ def test_every_status_on_the_way_fits_the_schema_and_the_conventions(history):
                 assert condition.last_transition_time == polls.now
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(steps, min_size=1, max_size=8))
 def test_every_event_on_the_way_is_short_and_steady_states_have_none(history):
     polls = Polls()

@@ -185,7 +185,6 @@ def test_any_status_at_all_can_be_read(raw):
     read_status(raw)
 
 
-@pytest.mark.timeout(10)
 @given(st.dictionaries(python_names, json_values, max_size=4))
 def test_a_status_with_names_that_no_server_would_store_can_be_read_too(raw):
     read_status(raw)

@@ -42,16 +42,17 @@ class StatusWriter:
         observe: Callable[[str], None],
     ) -> None:
         self._objects = CustomObjectsApi(api)
-        self._group, self._version, self._plural = group, version, plural
+        self._kind: Any = {"group": group, "version": version, "plural": plural}
         self._observe = observe
 
     async def write(
-        self, namespace: str, name: str, uid: str, status: dict[str, Any], *, timeout: timedelta
+        self, namespace: str | None, name: str, uid: str, status: dict[str, Any], *, timeout: timedelta
     ) -> dict[str, Any]:
         """Replace the status of one object, and return the whole object as it is then.
 
-        Bound to the uid, so that an object of the same name that came after it is never written to. Not bound to a
-        resource version: the first write of a new object meets kopf's finalizer on the way.
+        Of a kind of the cluster there is no namespace. Bound to the uid, so that an object of the same name that came
+        after it is never written to. Not bound to a resource version: the first write of a new object meets kopf's
+        finalizer on the way.
 
         Raises:
             ObjectGone: there is no such object.
@@ -63,16 +64,7 @@ class StatusWriter:
         ]
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                written: Any = await self._objects.patch_namespaced_custom_object_status(
-                    group=self._group,
-                    version=self._version,
-                    plural=self._plural,
-                    namespace=namespace,
-                    name=name,
-                    body=patch,
-                    field_manager=FIELD_MANAGER,
-                    _content_type=JSON_PATCH,
-                )
+                written = await self._patch(namespace, name, patch)
         except TimeoutError:
             self._observe("timeout")
             raise StatusNotWritten("the API server did not answer in time") from None
@@ -80,7 +72,7 @@ class StatusWriter:
             # The answer to a test that failed doesn't say so: it is the same 422 as that to a status of another CRD.
             if error.status == 404 or (error.status == 422 and not await self._exists(namespace, name, uid)):
                 self._observe("gone")
-                raise ObjectGone(f"{namespace}/{name} is gone") from None
+                raise ObjectGone(f"{name} is gone") from None
             self._observe("error")
             raise StatusNotWritten(f"the API server answered {error.status} {error.reason}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -93,12 +85,26 @@ class StatusWriter:
         self._observe("ok")
         return cast(dict[str, Any], written)
 
-    async def _exists(self, namespace: str, name: str, uid: str) -> bool:
-        """Whether the object is still there; assumed so if the API server can't tell."""
-        try:
-            found: Any = await self._objects.get_namespaced_custom_object(
-                group=self._group, version=self._version, plural=self._plural, namespace=namespace, name=name
+    async def _patch(self, namespace: str | None, name: str, patch: list[dict[str, Any]]) -> Any:
+        options: Any = {"field_manager": FIELD_MANAGER, "_content_type": JSON_PATCH}
+        if namespace is None:
+            return await self._objects.patch_cluster_custom_object_status(
+                **self._kind, name=name, body=patch, **options
             )
+        return await self._objects.patch_namespaced_custom_object_status(
+            **self._kind, namespace=namespace, name=name, body=patch, **options
+        )
+
+    async def _exists(self, namespace: str | None, name: str, uid: str) -> bool:
+        """Whether the object is still there; assumed so if the API server can't tell."""
+        found: Any
+        try:
+            if namespace is None:
+                found = await self._objects.get_cluster_custom_object(**self._kind, name=name)
+            else:
+                found = await self._objects.get_namespaced_custom_object(
+                    **self._kind, namespace=namespace, name=name
+                )
         except ApiException as error:
             return bool(error.status != 404)
         except (aiohttp.ClientError, OSError, ValueError):

@@ -1,16 +1,16 @@
-"""OAuth2 client credentials: one token for all callers, renewed before it ends."""
+"""OAuth2: one token for all callers, renewed before it ends."""
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
 from campaign_throttle.cxone.errors import CredentialsRejected, CXoneError, CXoneServerError, InvalidResponse
 from campaign_throttle.cxone.flight import SingleFlight
-from campaign_throttle.cxone.transport import Answer
+from campaign_throttle.cxone.transport import Answer, Request
 
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
 #: A token is renewed this long before it ends, or at half its life if that is shorter.
@@ -30,6 +30,9 @@ class Credentials:
     client_secret: SecretStr
 
 
+Send = Callable[[Request], Awaitable[Answer]]
+
+
 @dataclass(frozen=True)
 class Token:
     """A bearer token; ``renew_at`` is a time of the event loop. Its value is never shown."""
@@ -37,6 +40,21 @@ class Token:
     value: SecretStr
     renew_at: float
     scopes: tuple[str, ...]
+
+
+class Grant(Protocol):
+    """How a tenant grants tokens."""
+
+    async def obtain(self, send: Send) -> Token:
+        """Ask for a token.
+
+        ``send`` sends a request without a token, through the same gates and limits as any other, and returns an
+        answer of any status but 429. There may be several requests; together they take no longer than one may.
+
+        Raises:
+            CXoneError: there is no token to be had. A transient one is asked for again.
+        """
+        ...
 
 
 def read_token(answer: Answer, now: float) -> Token:
@@ -57,12 +75,22 @@ def read_token(answer: Answer, now: float) -> Token:
         raise InvalidResponse("there is no token endpoint at this base URL (404): check the base URL")
     if answer.status != 200:
         raise CXoneError(f"the token endpoint answered {answer.status} where 200 was expected")
-    found = answer.json_object()
-    value, life = found.get("access_token"), found.get("expires_in", DEFAULT_LIFE)
+    return new_token(answer.json_object(), now)
+
+
+def new_token(
+    found: Mapping[str, Any], now: float, *, value_field: str = "access_token", life_field: str = "expires_in"
+) -> Token:
+    """The token in a document; ``now`` is a time of the event loop.
+
+    Raises:
+        InvalidResponse: there is no usable one. The message names the fields and holds nothing of them.
+    """
+    value, life = found.get(value_field), found.get(life_field, DEFAULT_LIFE)
     if not isinstance(value, str) or not _TOKEN_SYNTAX.fullmatch(value):
-        raise InvalidResponse("the answer of the token endpoint holds no usable access_token")
+        raise InvalidResponse(f"the answer of the token endpoint holds no usable {value_field}")
     if isinstance(life, bool) or not isinstance(life, int | float) or not life > 0:
-        raise InvalidResponse("expires_in in the answer of the token endpoint is not a number of seconds")
+        raise InvalidResponse(f"{life_field} in the answer of the token endpoint is not a number of seconds")
     if str(found.get("token_type", "bearer")).lower() != "bearer":
         raise InvalidResponse("the token endpoint gave a token that is not of type Bearer")
     life = min(life, LIFE_MAXIMUM)
@@ -72,6 +100,33 @@ def read_token(answer: Answer, now: float) -> Token:
         renew_at=now + life - min(RENEWAL_MARGIN, life / 2),
         scopes=tuple(scope.split()[:64]) if isinstance(scope, str) else (),
     )
+
+
+class ClientCredentials:
+    """The grant of the Campaigns dialect (RFC 6749 §4.4); see :class:`Grant`.
+
+    Args:
+        base_url: where the tenant's API lives.
+        credentials: the tenant's OAuth2 client.
+    """
+
+    def __init__(self, base_url: str, credentials: Credentials) -> None:
+        self._url = base_url.rstrip("/") + TOKEN_PATH
+        self._credentials = credentials
+
+    async def obtain(self, send: Send) -> Token:
+        """A new token. Raises a CXoneError."""
+        request = Request(
+            operation="token",
+            method="POST",
+            url=self._url,
+            form={
+                "grant_type": "client_credentials",
+                "client_id": self._credentials.client_id,
+                "client_secret": self._credentials.client_secret.get_secret_value(),
+            },
+        )
+        return read_token(await send(request), asyncio.get_running_loop().time())
 
 
 class TokenCache:

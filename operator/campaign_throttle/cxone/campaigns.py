@@ -1,10 +1,13 @@
 """The ``Campaigns`` dialect: the contract that the product was ordered with."""
 
-from datetime import UTC, datetime
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote
 
 from campaign_throttle.cxone.auth import Token
+from campaign_throttle.cxone.budget import Priority
 from campaign_throttle.cxone.errors import (
     CampaignNotFound,
     CXoneError,
@@ -12,9 +15,11 @@ from campaign_throttle.cxone.errors import (
     CXoneUnreachable,
     InvalidResponse,
 )
-from campaign_throttle.cxone.protocol import Campaign, DialingState
+from campaign_throttle.cxone.protocol import Campaign, DialingState, Probe, Skill, Target
 from campaign_throttle.cxone.session import Operation, Session
+from campaign_throttle.cxone.text import printable
 from campaign_throttle.cxone.transport import Answer
+from campaign_throttle.resources.behaviour import Agents
 
 AGENTS = Operation("agents", "interactions:agents:read")
 CAMPAIGN_READ = Operation("campaign-read", "campaigns:read")
@@ -25,69 +30,113 @@ AGENTS_PATH = "/api/v2/interactions/agents"
 CAMPAIGNS_PATH = "/api/v2/campaigns/"
 PAGE_SIZE = 100
 PAGES_MAXIMUM = 1_000
-NAME_LENGTH, WORD_LENGTH = 256, 64
+WORD_LENGTH = 64
 
 _STATES: Final = {"RUNNING": DialingState.RUNNING, "PAUSED": DialingState.PAUSED}
 _WORDS: Final = {state: word for word, state in _STATES.items()}
 
 
-class CampaignsDialect:
-    """Implements :class:`~campaign_throttle.cxone.protocol.Dialect` over one tenant's session."""
+@dataclass(frozen=True)
+class AgentCount:
+    """Implements :class:`~campaign_throttle.cxone.protocol.Headcount`: one number, for every campaign."""
 
-    def __init__(self, session: Session) -> None:
+    number: int
+    pages: int = 1
+
+    def count(self, agents: Agents, campaign: Campaign | None, interval: timedelta) -> int:
+        """The number; CXone doesn't tell agents of different campaigns apart."""
+        return self.number
+
+
+class CampaignsDialect:
+    """Implements :class:`~campaign_throttle.cxone.protocol.Dialect` over one tenant's session.
+
+    Args:
+        session: of the tenant; closed with this.
+        base_url: where its API is, as it is shown.
+    """
+
+    def __init__(self, session: Session, base_url: str) -> None:
         self._session = session
+        self._base_url = base_url
         self._page_size = PAGE_SIZE
         self._probed_with: Token | None = None
         self._probed_length = 0
 
-    async def count_agents(self, states: frozenset[str], deadline: float) -> int:
+    def source(self, agents: Agents) -> frozenset[str]:
+        """The states that count; see the Protocol."""
+        return frozenset(state.value for state in agents.states)
+
+    async def read_agents(self, source: Hashable, deadline: float) -> AgentCount:
         """The number of different agents in one of the states; see the Protocol."""
+        assert isinstance(source, frozenset)
         counted: set[str] = set()
-        for state in sorted(states):
-            counted |= await self._agents_in(state, deadline)
-        return len(counted)
+        pages = 0
+        for state in sorted(source):
+            found, read = await self._agents_in(state, deadline)
+            counted |= found
+            pages += read
+        return AgentCount(len(counted), pages)
 
-    async def get_campaign(self, campaign_id: str, deadline: float) -> Campaign:
-        """The campaign as it is now; see the Protocol."""
-        answer = await self._session.read(CAMPAIGN_READ, _path(campaign_id), deadline=deadline)
-        return read_campaign(answer, campaign_id)
+    async def get_campaign(self, target: Target, deadline: float, *, anew: bool = False) -> Campaign:
+        """The campaign as it is now, always; see the Protocol."""
+        return await self._campaign(target.campaign_id, deadline)
 
-    async def set_state(self, campaign_id: str, wanted: DialingState, deadline: float) -> None:
+    async def set_state(
+        self, target: Target, wanted: DialingState, deadline: float, *, skills: frozenset[int] = frozenset()
+    ) -> tuple[Skill, ...]:
         """Pause or resume the campaign; see the Protocol.
 
         A request whose outcome is unknown is read back, and repeated once if it had no effect. If the second one had
         none either, and CXone had answered it, that is known of the error raised.
         """
+        campaign_id = target.campaign_id
+        under_way = False  # what was given up between here and CXone may yet be done
         for last in (False, True):
             try:
-                return await self._put(campaign_id, wanted, deadline)
+                await self._put(campaign_id, wanted, deadline)
             except CXoneError as error:
                 if not error.outcome_unknown:
+                    error.outcome_unknown = under_way
                     raise
+                under_way = under_way or isinstance(error, CXoneUnreachable | CXoneGatewayError)
                 try:
-                    campaign = await self.get_campaign(campaign_id, deadline)
+                    campaign = await self._campaign(campaign_id, deadline, Priority.CHANGE)
                 except CXoneError:
                     raise error from None  # the first failure is the one to tell of; its outcome stays unknown
                 if campaign.state is wanted:
-                    return None
+                    break
                 if last:
-                    error.outcome_unknown = isinstance(error, (CXoneUnreachable, CXoneGatewayError))
+                    error.outcome_unknown = under_way
                     raise
-        return None
+            else:
+                break
+        return ()
 
-    async def granted_scopes(self) -> tuple[str, ...]:
-        """The scopes that came with the token; empty if CXone doesn't tell. Raises a CXoneError."""
-        return (await self._session.tokens.get()).scopes
+    async def probe(self, deadline: float) -> Probe:
+        """Ask for a token and one page of agents; see the Protocol."""
+        answer = await self._session.read(
+            AGENTS, AGENTS_PATH, deadline=deadline, params={"state": "available", "limit": 1, "offset": 0}
+        )
+        read_agents(answer)
+        return Probe(self._base_url, (await self._session.token(deadline)).scopes)
+
+    @property
+    def known(self) -> Probe | None:
+        """The base URL, and the scopes of the token in use; see the Protocol."""
+        token = self._session.tokens.current
+        return Probe(self._base_url, token.scopes) if token else None
 
     async def close(self) -> None:
         """End what is under way and let go of the connections."""
         await self._session.close()
 
-    async def _agents_in(self, state: str, deadline: float) -> set[str]:
+    async def _agents_in(self, state: str, deadline: float) -> tuple[set[str], int]:
+        """The agents in a state, and how many pages that took."""
         seen: set[str] = set()
         counted: set[str] = set()
         offset, probing = 0, False
-        for _ in range(PAGES_MAXIMUM):
+        for page in range(1, PAGES_MAXIMUM + 1):
             answer = await self._session.read(
                 AGENTS,
                 AGENTS_PATH,
@@ -99,7 +148,7 @@ class CampaignsDialect:
                 self._probed_with, self._probed_length = self._session.tokens.current, offset
                 self._page_size, probing = offset if rows else self._page_size, False
             if not rows:
-                return counted
+                return counted, page
             last = len(rows) < self._page_size
             new = {agent for agent, _ in rows} - seen
             if not new and not last:
@@ -109,13 +158,17 @@ class CampaignsDialect:
             if last:
                 probed = self._probed_with is self._session.tokens.current and len(rows) <= self._probed_length
                 if offset or probed:
-                    return counted
+                    return counted, page
                 # A short first page is the last one, or the server caps its pages: the next offset tells.
                 # That costs a request, so it is asked once per token, and again when a page was never that long.
                 probing = True
             self._page_size = max(self._page_size, min(len(rows), PAGE_SIZE))
             offset += len(rows)
         raise InvalidResponse(f"CXone has more than {PAGES_MAXIMUM} pages of agents: the count is unknown")
+
+    async def _campaign(self, campaign_id: str, deadline: float, priority: Priority = Priority.READ) -> Campaign:
+        answer = await self._session.read(CAMPAIGN_READ, _path(campaign_id), deadline=deadline, priority=priority)
+        return read_campaign(answer, campaign_id)
 
     async def _put(self, campaign_id: str, wanted: DialingState, deadline: float) -> None:
         answer = await self._session.write(
@@ -173,9 +226,9 @@ def read_campaign(answer: Answer, campaign_id: str) -> Campaign:
         raise InvalidResponse(f"CXone gave no status of campaign {campaign_id}")
     return Campaign(
         id=campaign_id,
-        name=_printable(name, NAME_LENGTH) if isinstance(name, str) else "",
+        name=printable(name) if isinstance(name, str) else "",
         state=_STATES.get(word, DialingState.OTHER),
-        word=_printable(word, WORD_LENGTH),
+        word=printable(word, WORD_LENGTH),
         changed_at=_timestamp(found.get("updatedTimestamp")),
     )
 
@@ -185,13 +238,6 @@ def _identifier(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and value else None
-
-
-def _printable(text: str, length: int) -> str:
-    """The text without control characters (line breaks, terminal sequences), cut."""
-    if len(text) <= length and text.isprintable():
-        return text
-    return "".join(character for character in text[: 4 * length] if character.isprintable())[:length]
 
 
 def _timestamp(value: Any) -> datetime | None:

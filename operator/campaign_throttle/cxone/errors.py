@@ -5,7 +5,10 @@ what to do, and is the same for the same fault (it ends up in a status that is w
 Messages never hold anything of a body, a token, a secret or an agent.
 """
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from campaign_throttle.cxone.protocol import Skill
 
 
 class CXoneError(Exception):
@@ -14,10 +17,14 @@ class CXoneError(Exception):
     reason: ClassVar[str] = "CXoneError"
     #: Only a person can mend it; the condition ``Stalled`` says so.
     permanent: ClassVar[bool] = False
+    #: What is missing may be on its way: it counts as passing for a while after a change.
+    graced: ClassVar[bool] = False
     #: The same request may succeed a moment later; reads are repeated within their poll.
     transient: ClassVar[bool] = False
     #: A change that ended like this may have been made all the same. Set on the error where more is known.
     outcome_unknown: bool = False
+    #: Of a change of several skills (ACD): those for which it was done, as they are now.
+    accepted: "tuple[Skill, ...]" = ()
 
 
 class CXoneServerError(CXoneError):
@@ -44,6 +51,13 @@ class CXoneTimeout(CXoneUnreachable):
 
     transient = False
 
+    @classmethod
+    def of(cls, operation: str, *, sent: bool = True) -> "CXoneTimeout":
+        """Of a request; ``sent`` is False if none was ever sent."""
+        error = cls(f"no complete answer to the {operation} request in time: check that CXone is up and reachable")
+        error.outcome_unknown = sent
+        return error
+
 
 class RateLimited(CXoneError):
     """A 429 answer, or a path that is closed because of an earlier one and opens too late for this poll."""
@@ -59,11 +73,41 @@ class InvalidResponse(CXoneError):
     outcome_unknown = True
 
 
+class EndpointNotAllowed(CXoneError):
+    """The address of the tenant is one that the operator doesn't send credentials to; nothing was sent."""
+
+    reason = "EndpointNotAllowed"
+    permanent = True
+
+
+class TenantNotFound(CXoneError):
+    """There is no tenant of the name that the throttle gives."""
+
+    reason = "TenantNotFound"
+    permanent = True
+    graced = True
+
+
+class TenantNotAllowed(CXoneError):
+    """The tenant is not offered to the throttle's namespace."""
+
+    reason = "TenantNotAllowed"
+    permanent = True
+    graced = True
+
+
+class TenantNotReady(CXoneError):
+    """The tenant can't be used, for a reason that its own status tells; nothing was sent."""
+
+    reason = "TenantNotReady"
+
+
 class CredentialsMissing(CXoneError):
     """No credentials are configured for the tenant."""
 
     reason = "CredentialsMissing"
     permanent = True
+    graced = True
 
 
 class CredentialsRejected(CXoneError):
@@ -84,4 +128,11 @@ class CampaignNotFound(CXoneError):
     """A 404 answer for the campaign."""
 
     reason = "CampaignNotFound"
+    permanent = True
+
+
+class NothingToControl(CXoneError):
+    """The campaign has no skill that the operator may start and stop (ACD)."""
+
+    reason = "NothingToControl"
     permanent = True

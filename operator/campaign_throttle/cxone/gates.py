@@ -76,6 +76,11 @@ class Gate:
             await asyncio.sleep(wait)
 
     @property
+    def is_open(self) -> bool:
+        """Whether requests may be sent now."""
+        return self._opens_at <= self._clock()
+
+    @property
     def message(self) -> str:
         """What is said of a path that is closed."""
         return (

@@ -4,20 +4,31 @@ import asyncio
 import json
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import httpx
+from aiohttp.abc import AbstractResolver
 from httpx_aiohttp import AiohttpTransport
 
-from campaign_throttle.cxone.errors import CXoneTimeout, CXoneUnreachable, InvalidResponse
+from campaign_throttle.cxone.addresses import GuardedResolver
+from campaign_throttle.cxone.budget import Priority
+from campaign_throttle.cxone.endpoints import Endpoint, EndpointPolicy, parse
+from campaign_throttle.cxone.errors import (
+    CXoneTimeout,
+    CXoneUnreachable,
+    EndpointNotAllowed,
+    InvalidResponse,
+    TenantNotReady,
+)
+from campaign_throttle.cxone.proxies import Proxies, Proxy
 
 BODY_MAXIMUM = 4 * 1024 * 1024
-#: Requests that one tenant has under way at most. Waiting for a place doesn't count as CXone's time.
-CONCURRENCY = 16
 #: Connections outlive an interval of the default length, so that a poll costs no TLS handshake.
 KEEPALIVE = 75.0
+#: Origins of one tenant that are remembered: API, tokens and discovery, and not what a hostile discovery makes up.
+ROUTES_MAXIMUM = 16
 
 #: Compressed answers would make the limit on bodies meaningless.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "campaign-throttle"}
@@ -62,113 +73,126 @@ class Answer:
         return found
 
 
-class Transport:
-    """One tenant's connection pool.
+@dataclass(frozen=True)
+class Request:
+    """What is to be sent. Only ``operation``, ``method`` and ``url`` are ever shown: the rest may hold secrets.
 
-    Args:
-        base_url: where the tenant's API lives; its scheme and host were checked by whoever read it.
-        observe: told of each request that ended.
+    ``operation`` is what the request is called in messages, metrics and rate limits; ``url`` is absolute, without a
+    query; ``form`` and ``json_body`` are the body, form-encoded or as JSON.
     """
 
-    def __init__(self, base_url: str, *, observe: RequestObserver) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._observe = observe
-        self._places = asyncio.Semaphore(CONCURRENCY)
-        self._transport: AiohttpTransport | None = None
+    operation: str
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, str | int] | None = field(default=None, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    json_body: Mapping[str, Any] | None = field(default=None, repr=False)
+    priority: Priority = Priority.READ
 
-    def _open(self) -> AiohttpTransport:
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEEPALIVE),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        # aiohttp repeats a request by itself if a kept connection turns out dead. A PUT must be read back before
-        # it is repeated, and there is no public switch; a test counts the requests.
-        session._retry_connection = False
-        # Without httpx's client around it: that adds redirects, cookies, proxies and half of the cost of a poll.
-        return AiohttpTransport(client=session)
+    @property
+    def change(self) -> bool:
+        """Whether it changes what a campaign does, or serves such a change."""
+        return self.priority is Priority.CHANGE
 
-    async def send(
+
+@dataclass(frozen=True)
+class _Route:
+    """How an origin is reached."""
+
+    transport: AiohttpTransport
+    proxy: Proxy | None
+    headers: Mapping[str, str]
+
+
+class Transport:
+    """One tenant's connections. Nothing of it is shared with other tenants.
+
+    A request is sent only where the policy allows it, to public addresses, through the proxies of the environment,
+    by HTTP/1.1 and TLS 1.2 or later. It is never redirected nor repeated.
+
+    Args:
+        policy: which hosts may be spoken to.
+        ca: PEM text of authorities that are trusted beside the well-known ones.
+        observe: told of each request that ended.
+        resolver: resolves names, instead of the system.
+
+    Raises:
+        TenantNotReady: the CA holds no certificate, or the environment's proxy is no URL of one.
+    """
+
+    def __init__(
         self,
-        operation: str,
-        method: str,
-        path: str,
         *,
-        seconds: float,
-        deadline: float,
-        headers: Mapping[str, str] | None = None,
-        params: Mapping[str, str | int] | None = None,
-        form: Mapping[str, str] | None = None,
-        json_body: Mapping[str, str] | None = None,
-    ) -> Answer:
+        policy: EndpointPolicy = EndpointPolicy(),  # noqa: B008 - frozen
+        ca: str | None = None,
+        observe: RequestObserver = lambda *request: None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._policy = policy
+        #: Made at the first request, since it takes long; unless there is a CA that may be none.
+        self._context = _tls(ca) if ca is not None else None
+        self._observe = observe
+        self._resolver = resolver
+        self._proxies = Proxies()
+        self._routes: dict[str, _Route] = {}
+        self._client: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Request, *, seconds: float, deadline: float) -> Answer:
         """Send one request and read its whole answer, within ``seconds`` and before the deadline.
 
         Raises:
+            EndpointNotAllowed: nothing may be sent there, and nothing was.
             CXoneTimeout: no complete answer in that time.
             CXoneUnreachable: no connection, or one that broke.
             InvalidResponse: a redirect, a compressed or an oversized body, or no HTTP at all.
         """
-        loop = asyncio.get_running_loop()
+        endpoint = parse(request.url)
+        route = self._routes.get(endpoint.origin) or self._admit(endpoint)
+        operation, loop = request.operation, asyncio.get_running_loop()
         code, started = "cancelled", loop.time()
         try:
-            async with asyncio.timeout_at(deadline), self._places:
-                started = loop.time()
-                async with asyncio.timeout_at(min(started + seconds, deadline)):
-                    answer = await self._exchange(
-                        operation, method, path, headers=headers, params=params, form=form, json_body=json_body
-                    )
+            async with asyncio.timeout_at(min(started + seconds, deadline)):
+                answer = await self._exchange(request, endpoint, route)
             code = str(answer.status)
         except TimeoutError:
             code = "timeout"
-            raise CXoneTimeout(
-                f"no complete answer to the {operation} request in time: check that CXone is up and reachable"
-            ) from None
+            raise CXoneTimeout.of(operation) from None
         except InvalidResponse:
             code = "invalid"
             raise
+        except (
+            EndpointNotAllowed
+        ) as error:  # by the resolver, for all who wait for the same name: each has his own
+            code = "refused"
+            raise EndpointNotAllowed(str(error)) from None
         except (httpx.TransportError, aiohttp.ClientConnectionError, OSError) as error:
-            code, kind = "error", _kind(error)
-            unreachable = CXoneUnreachable(
-                f"the connection for the {operation} request failed ({kind}): check that CXone is up and reachable"
-            )
-            unreachable.outcome_unknown = kind not in (REFUSED, UNKNOWN_HOST)  # else nothing was ever sent
-            raise unreachable from None  # like below: the text of a cause may quote what CXone sent
+            code = "error"
+            # Without the cause, like below: its text may quote what CXone sent.
+            raise _unreachable(operation, error, route.proxy) from None
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ValueError) as error:
             code = "invalid"
             raise InvalidResponse(
                 f"the answer to the {operation} request is not proper HTTP ({type(error).__name__})"
             ) from None
         finally:
-            self._observe(operation, method, code, loop.time() - started)
+            self._observe(operation, request.method, code, loop.time() - started)
         return answer
 
-    async def _exchange(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None,
-        params: Mapping[str, str | int] | None,
-        form: Mapping[str, str] | None,
-        json_body: Mapping[str, str] | None,
-    ) -> Answer:
-        if self._transport is None:
-            self._transport = self._open()
-        request = httpx.Request(
-            method,
-            self._base_url + path,
-            headers=_HEADERS | dict(headers or {}),
-            params=params,
-            data=form,
-            json=json_body,
+    async def _exchange(self, request: Request, endpoint: Endpoint, route: _Route) -> Answer:
+        sent = httpx.Request(
+            request.method,
+            endpoint.url,
+            headers={**_HEADERS, **route.headers, **request.headers},
+            params=request.params,
+            data=request.form,
+            json=request.json_body,
         )
-        response = await self._transport.handle_async_request(request)
+        response = await route.transport.handle_async_request(sent)
         try:
             if response.is_redirect:
                 raise InvalidResponse(
-                    f"the {operation} request was redirected, and redirects are not followed: "
+                    f"the {request.operation} request was redirected, and redirects are not followed: "
                     "set the base URL to the final address"
                 )
             body = bytearray()
@@ -176,30 +200,101 @@ class Transport:
                 body += chunk
                 if len(body) > BODY_MAXIMUM:
                     raise InvalidResponse(
-                        f"the answer to the {operation} request is longer than {BODY_MAXIMUM // 1024**2} MiB"
+                        f"the answer to the {request.operation} request is longer than "
+                        f"{BODY_MAXIMUM // 1024**2} MiB"
                     )
-            return Answer(operation, response.status_code, response.headers, bytes(body))
+            return Answer(request.operation, response.status_code, response.headers, bytes(body))
         finally:
             await response.aclose()
 
+    def _admit(self, endpoint: Endpoint) -> _Route:
+        """How an origin is reached that was not asked before. Raises EndpointNotAllowed."""
+        self._policy.admit(endpoint)
+        context = self._context = self._context or _tls(None)
+        if self._client is None:
+            self._client = self._open(context)
+        proxy = self._proxies.of(endpoint)
+        authorization = {"Proxy-Authorization": proxy.authorization} if proxy and proxy.authorization else {}
+        # Without httpx's client around it: that adds redirects, cookies, proxies and half of the cost of a poll.
+        transport = AiohttpTransport(
+            verify=context,
+            client=self._client,
+            proxy=httpx.Proxy(proxy.url, headers=authorization) if proxy else None,
+        )
+        # A tunnel is asked for with the proxy's headers; plain http is sent to the proxy with its own.
+        headers = authorization if endpoint.scheme == "http" else {}
+        if len(self._routes) >= ROUTES_MAXIMUM:
+            self._routes.clear()
+        route = self._routes[endpoint.origin] = _Route(transport, proxy, headers)
+        return route
+
+    def _open(self, context: ssl.SSLContext) -> aiohttp.ClientSession:
+        resolver = GuardedResolver(self._resolver or aiohttp.ThreadedResolver(), exempt=self._may_be_inside)
+        client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=KEEPALIVE, resolver=resolver),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,  # it would read .netrc, and look for proxies in a thread at each request
+        )
+        # aiohttp repeats a request by itself if a kept connection turns out dead. A PUT must be read back before
+        # it is repeated, and there is no public switch; a test counts the requests.
+        client._retry_connection = False
+        return client
+
+    def _may_be_inside(self, host: str, port: int) -> bool:
+        return self._policy.is_insecure(host, port) or self._proxies.are_at(host, port)
+
     async def close(self) -> None:
         """Close the connections."""
-        if self._transport is not None:
-            await self._transport.aclose()
-            self._transport = None
+        client, self._client = self._client, None
+        self._routes.clear()
+        if client is not None:
+            await client.close()
 
 
-def _kind(error: BaseException) -> str:
-    """What failed, in stable words: an exception's text may hold addresses, ports and times that vary."""
+def _tls(ca: str | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])  # NICE's token endpoint fails with HTTP/2
+    if ca is not None:
+        try:
+            context.load_verify_locations(cadata=ca)
+        except (ssl.SSLError, ValueError, TypeError):
+            raise TenantNotReady(
+                "the CA of the tenant holds no PEM certificate: put one between -----BEGIN CERTIFICATE----- and "
+                "-----END CERTIFICATE-----"
+            ) from None
+    return context
+
+
+def _unreachable(operation: str, error: BaseException, proxy: Proxy | None) -> CXoneUnreachable:
+    kind, sent = _kind(error, proxied=proxy is not None)
+    unreachable = CXoneUnreachable(
+        f"the connection for the {operation} request failed ({kind}): check that CXone is up and reachable"
+    )
+    unreachable.outcome_unknown = sent
+    return unreachable
+
+
+def _kind(error: BaseException, *, proxied: bool) -> tuple[str, bool]:
+    """What failed, and whether anything may have been sent.
+
+    In stable words: an exception's text may hold addresses, ports and times that vary.
+    """
     cause: BaseException | None = error
     while cause is not None:
+        if isinstance(cause, aiohttp.ClientConnectorCertificateError):
+            cause = cause.certificate_error  # itself it is only by name one of the kind below
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
-            return "TLS"
+            return f"TLS: {cause.verify_message}", False
+        if isinstance(cause, aiohttp.ClientHttpProxyError):
+            return f"the proxy answered {cause.status}", False
+        if isinstance(cause, aiohttp.ClientProxyConnectionError):
+            return "the proxy can't be reached", False
         if isinstance(cause, aiohttp.ClientConnectorDNSError):
-            return UNKNOWN_HOST
+            return f"{UNKNOWN_HOST}{', that of the proxy' if proxied else ''}", False
+        if isinstance(cause, ssl.SSLError):
+            return "TLS", True
         if isinstance(cause, ConnectionRefusedError):
-            return REFUSED
+            return REFUSED, False
         cause = cause.__cause__ or cause.__context__
-    return "broken off"
+    return "broken off", True

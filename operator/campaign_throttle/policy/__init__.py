@@ -5,7 +5,7 @@ restart leaves of it; ``inside`` is calling hours.
 """
 
 from campaign_throttle.policy.calling_hours import inside
-from campaign_throttle.policy.decision import Decision, decide
+from campaign_throttle.policy.decision import Decision, decide, suspended
 from campaign_throttle.policy.memory import (
     INTENT_LIFETIME,
     Memory,
@@ -16,12 +16,14 @@ from campaign_throttle.policy.memory import (
     attribute,
     failed,
 )
+from campaign_throttle.policy.skills import SkillMemory, reported, state_of, to_start
 
 __all__ = [
     "INTENT_LIFETIME",
     "Decision",
     "Memory",
     "Observation",
+    "SkillMemory",
     "StreakMemory",
     "accepted",
     "announced",
@@ -29,4 +31,8 @@ __all__ = [
     "decide",
     "failed",
     "inside",
+    "reported",
+    "state_of",
+    "suspended",
+    "to_start",
 ]

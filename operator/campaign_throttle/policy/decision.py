@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from campaign_throttle.policy.calling_hours import inside
 from campaign_throttle.policy.memory import PAUSED, RUNNING, Memory, Observation, StreakMemory, attribute
+from campaign_throttle.policy.skills import overdue, to_start, to_stop, to_stop_again
 from campaign_throttle.resources.behaviour import FallbackAction, ManualOverride, Streak
 from campaign_throttle.resources.throttle import (
     Action,
@@ -15,6 +16,8 @@ from campaign_throttle.resources.throttle import (
     Owner,
 )
 
+_NO_TIME = timedelta(0)
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -23,10 +26,13 @@ class Decision:
     ``action`` is what must be done now; ``would`` is what Observe mode would have done, once per change of mind.
     ``desired`` is the state that the policy wants, None while it has no opinion. ``fallback`` is whether rule 2 is
     in force. ``settled``, ``override`` and ``touched`` tell what was found out about earlier changes.
+    ``state`` is the campaign's; ``skills`` are those that the action stops or starts, where the skill is the unit that
+    dials; ``draining`` is Draining, or StillRunning if that takes too long.
     """
 
     reason: str
     memory: Memory
+    state: CampaignState = CampaignState.UNKNOWN
     action: Action | None = None
     would: Action | None = None
     desired: CampaignState | None = None
@@ -34,6 +40,8 @@ class Decision:
     settled: Intent | None = None
     override: Action | None = None
     touched: bool = False
+    skills: frozenset[int] = frozenset()
+    draining: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,20 +62,33 @@ def decide(spec: CampaignThrottleSpec, memory: Memory, seen: Observation, now: d
         seen: what the poll saw.
         now: the time of the poll.
     """
-    if spec.suspend:  # rule 1
-        return Decision("Suspended", replace(memory, failures=0, action_failures=0, below=None, above=None))
+    if spec.suspend:
+        return suspended(memory)
     found = attribute(memory, seen, spec.interval, now)
     memory = _counted(spec, found.memory, seen, now)
-    decision = _carried_out(spec, memory, seen.state, _wish(spec, memory, seen, now))
+    # A campaign that drains calls nobody any more.
+    state = PAUSED if found.state is CampaignState.PAUSING else found.state
+    decision = _carried_out(spec, memory, state, _wish(spec, memory, replace(seen, state=state), now), now)
     if decision.action is None and not memory.failures:  # nothing left to fail: the next failure begins a new row
         decision = replace(decision, memory=replace(decision.memory, action_failures=0))
     return replace(
         decision,
+        state=found.state,
         fallback=memory.failures >= spec.fallback.failure_threshold,
         settled=found.settled,
         override=found.override,
         touched=found.touched,
+        draining=_draining(memory, now) if found.state is CampaignState.PAUSING else None,
     )
+
+
+def suspended(memory: Memory) -> Decision:
+    """The decision while nothing is to be done (rule 1)."""
+    return Decision("Suspended", replace(memory, failures=0, action_failures=0, below=None, above=None))
+
+
+def _draining(memory: Memory, now: datetime) -> str:
+    return "StillRunning" if any(overdue(skill, now) for skill in memory.skills) else "Draining"
 
 
 def _counted(spec: CampaignThrottleSpec, memory: Memory, seen: Observation, now: datetime) -> Memory:
@@ -127,9 +148,10 @@ def _thresholds(
     """Rules 5 to 7, and the respect for what people did."""
     if state is RUNNING and memory.manual_resume is not None:
         return _Wish("ManualResume")
-    theirs = memory.paused_by is Owner.OTHER and spec.manual_override is ManualOverride.RESPECT
+    theirs = memory.paused_by is Owner.OTHER and not _may_resume_theirs(spec, memory)
     if agents < spec.pause_threshold:  # rule 5
-        due = _due(memory.below, spec.stabilization.pause, memory.changed_at, spec.minimum_running, now)
+        minimum = spec.minimum_running if state is RUNNING else _NO_TIME
+        due = _due(memory.below, spec.stabilization.pause, memory.changed_at, minimum, now)
         waiting = (
             {"streak": "Stabilizing", "minimum": "MinimumRunning"}.get(due or "") if state is RUNNING else None
         )
@@ -137,12 +159,21 @@ def _thresholds(
     if agents >= spec.resume_threshold:  # rule 6
         if state is PAUSED and theirs:
             return _Wish("PausedByOther")
-        due = _due(memory.above, spec.stabilization.resume, memory.changed_at, spec.minimum_paused, now)
+        # What is left of a resume that was half done is due at once.
+        minimum = spec.minimum_paused if state is PAUSED else _NO_TIME
+        due = _due(memory.above, spec.stabilization.resume, memory.changed_at, minimum, now)
         waiting = {"streak": "Stabilizing", "minimum": "MinimumPaused"}.get(due or "") if state is PAUSED else None
         return _Wish(waiting or "AtResumeThreshold", RUNNING, act=due is None)
     if state is PAUSED and theirs and memory.desired is RUNNING:
         return _Wish("PausedByOther")
     return _Wish("BetweenThresholds", memory.desired or state)  # rule 7
+
+
+def _may_resume_theirs(spec: CampaignThrottleSpec, memory: Memory) -> bool:
+    """Whether a person's pause may be undone; of skills, only those that were ever seen running."""
+    if spec.manual_override is ManualOverride.RESPECT:
+        return False
+    return not memory.skills or bool(to_start(memory.skills, memory.intent, anybodys=True))
 
 
 def _due(
@@ -156,17 +187,15 @@ def _due(
     return None
 
 
-def _carried_out(spec: CampaignThrottleSpec, memory: Memory, state: CampaignState, wish: _Wish) -> Decision:
+def _carried_out(
+    spec: CampaignThrottleSpec, memory: Memory, state: CampaignState, wish: _Wish, now: datetime
+) -> Decision:
     """The decision that carries out a wish; in Observe mode nothing is, and it is told once what would be."""
-    action = None
-    if wish.act and wish.desired is PAUSED and state is RUNNING:
-        action = Action.PAUSE
-    elif wish.act and wish.desired is RUNNING and state is PAUSED:
-        action = Action.RESUME
+    action, skills = _action(spec, memory, state, wish, now)
     would = None
     if spec.mode is Mode.OBSERVE:
         would = _would(memory, state, wish)
-        action = None
+        action, skills = None, frozenset()
     # What still waits for a streak is no opinion yet: a dip that ends in between must not leave one behind.
     opinion = wish.desired if wish.act else memory.desired
     return Decision(
@@ -175,7 +204,30 @@ def _carried_out(spec: CampaignThrottleSpec, memory: Memory, state: CampaignStat
         action=action,
         would=would,
         desired=wish.desired,
+        skills=skills,
     )
+
+
+def _action(
+    spec: CampaignThrottleSpec, memory: Memory, state: CampaignState, wish: _Wish, now: datetime
+) -> tuple[Action | None, frozenset[int]]:
+    """What must be done to have what is wanted, and to which skills.
+
+    One campaign may be partly as wanted: what failed or was left undone the last time is done now.
+    """
+    if wish.desired is PAUSED:
+        again = to_stop_again(memory.skills, now)
+        if memory.skills:
+            skills = (to_stop(memory.skills) if wish.act else frozenset()) | again
+            return (Action.PAUSE, skills) if skills else (None, skills)
+        return (Action.PAUSE if wish.act and state is RUNNING else None), frozenset()
+    if wish.desired is RUNNING and wish.act:
+        if memory.skills:
+            anybodys = spec.manual_override is ManualOverride.ENFORCE and state is PAUSED
+            skills = to_start(memory.skills, memory.intent, anybodys=anybodys)
+            return (Action.RESUME, skills) if skills else (None, skills)
+        return (Action.RESUME if state is PAUSED else None), frozenset()
+    return None, frozenset()
 
 
 def _would(memory: Memory, state: CampaignState, wish: _Wish) -> Action | None:

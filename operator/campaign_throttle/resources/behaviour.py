@@ -22,6 +22,22 @@ class AgentState(StrEnum):
     OFFLINE = "offline"
 
 
+class AgentSource(StrEnum):
+    """Where an ACD tenant's number of agents comes from."""
+
+    SKILL_ACTIVITY = "SkillActivity"
+    AGENT_STATES = "AgentStates"
+
+
+class AgentCounter(StrEnum):
+    """Which number of a skill's activity counts, in the words of NICE's ACD API."""
+
+    AVAILABLE = "agentsAvailable"
+    IDLE = "agentsIdle"
+    LOGGED_IN = "agentsLoggedIn"
+    WORKING = "agentsWorking"
+
+
 class ManualOverride(StrEnum):
     """What becomes of a change that a person makes to the campaign."""
 
@@ -55,12 +71,41 @@ class Weekday(StrEnum):
     SUN = "Sun"
 
 
+#: IDs in CXone's ACD API are int32; those of agent states that are still pending are negative.
+ID_MAXIMUM = 2**31 - 1
+StateID = Annotated[int, Field(ge=-ID_MAXIMUM, le=ID_MAXIMUM, strict=True)]
+PositiveID = Annotated[int, Field(ge=1, le=ID_MAXIMUM, strict=True)]
+
+
 class Agents(Resource):
     """Which agents count."""
 
     states: Annotated[list[AgentState], Field(min_length=1, max_length=4)] = Field(
         default=[AgentState.AVAILABLE],
-        description="The agent states that count as available. Each agent is counted once.",
+        description="Campaigns tenants: the agent states that count as available. Each agent is counted once.",
+        json_schema_extra=set_list(),
+    )
+    source: AgentSource = Field(
+        default=AgentSource.SKILL_ACTIVITY,
+        description="ACD tenants: where the count comes from. SkillActivity is the greatest count among the "
+        "controlled skills, since an agent with several skills is counted in each. AgentStates counts the tenant's "
+        "or the teams' agents by their state.",
+    )
+    counter: AgentCounter = Field(
+        default=AgentCounter.AVAILABLE,
+        description="ACD tenants, source SkillActivity: which number of a skill's activity counts.",
+    )
+    state_ids: Annotated[list[StateID], Field(min_length=1, max_length=32)] = Field(
+        default=[1],
+        alias="stateIDs",
+        description="ACD tenants, source AgentStates: the IDs of the agent states that count; 1 is Available, 7 is "
+        "Dialer.",
+        json_schema_extra=set_list(),
+    )
+    team_ids: Annotated[list[PositiveID], Field(min_length=1, max_length=100)] | None = Field(
+        default=None,
+        alias="teamIDs",
+        description="ACD tenants, source AgentStates: the teams whose agents count; absent means all.",
         json_schema_extra=set_list(),
     )
 

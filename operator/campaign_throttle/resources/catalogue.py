@@ -60,6 +60,11 @@ class EventKind:
     remedy: str = NOTHING
 
 
+_GRACE = (
+    " For 30 s after the throttle or the tenant was created or changed it counts as passing, since what is missing may "
+    "be on its way."
+)
+
 FAULTS = (
     Fault(
         "CXoneUnreachable",
@@ -83,16 +88,17 @@ FAULTS = (
     ),
     Fault(
         "CredentialsMissing",
-        "No default tenant is configured. For 30 s after the throttle is created or its spec changed it counts as "
-        "passing, since what is missing may be on its way.",
-        "Set CXONE_BASE_URL, CXONE_CLIENT_ID and CXONE_CLIENT_SECRET of the operator, and restart it.",
+        "The tenant's Secret, or a key of it, is not there; or the throttle names no tenant and no default one is "
+        "configured." + _GRACE,
+        "Create the Secret that the message names, with its keys; or name a tenant in spec.tenantRef.",
         lasting=True,
         grace=True,
     ),
     Fault(
         "CredentialsRejected",
         "CXone refused the client ID and secret, or a fresh token.",
-        "Check both with `campaign-throttle check`, correct the operator's Secret, and restart it.",
+        "Check them with `campaign-throttle check`, and correct the Secret: it is read again at the next poll. The "
+        "default tenant's are read at the operator's start only.",
         lasting=True,
     ),
     Fault(
@@ -104,10 +110,43 @@ FAULTS = (
     Fault(
         "CampaignNotFound",
         "CXone answered 404 for the campaign.",
-        "Check spec.campaignID, and that the campaign is of the operator's tenant. The ID can't be changed: delete "
+        "Check spec.campaignID, and that the campaign is of this tenant. The ID can't be changed: delete "
         "the throttle and create one for the right campaign.",
         lasting=True,
-        of_agents=False,
+    ),
+    Fault(
+        "NothingToControl",
+        "The campaign of an ACD tenant has no skill that may be started and stopped: outbound, Personal Connection, "
+        "active and not agentless.",
+        "The message says why each was left out: correct the skills in CXone, or spec.skillIDs.",
+        lasting=True,
+    ),
+    Fault(
+        "TenantNotFound",
+        "There is no tenant of the kind and name in spec.tenantRef." + _GRACE,
+        "Create it, or correct spec.tenantRef. A CXoneTenant must be in the throttle's own namespace.",
+        lasting=True,
+        grace=True,
+    ),
+    Fault(
+        "TenantNotAllowed",
+        "The ClusterCXoneTenant is not offered to this namespace." + _GRACE,
+        "Ask whoever runs the operator to add the namespace to its spec.allowedNamespaces.",
+        lasting=True,
+        grace=True,
+    ),
+    Fault(
+        "TenantNotReady",
+        "The tenant can't be used; the message gives the cause: a spec that is invalid, a CA that isn't there, a "
+        "Secret that the operator can't read.",
+        "Look at the tenant's own status: `kubectl get cxonetenants,clustercxonetenants`.",
+    ),
+    Fault(
+        "EndpointNotAllowed",
+        "An address of the tenant is one that credentials are not sent to: not https, a host without one of the "
+        "allowed suffixes, or one that leads inside the network. Nothing was sent.",
+        "Correct the tenant's address, or let whoever runs the operator allow its host.",
+        lasting=True,
     ),
 )
 
@@ -147,7 +186,7 @@ CONDITIONS = (
             Reason(
                 "Suspended",
                 ("True",),
-                "suspend is true: nothing is polled, nothing is done.",
+                "suspend of the throttle or of its tenant is true: nothing is polled, nothing is done.",
                 "Set suspend to false to go on.",
             ),
             Reason(
@@ -248,6 +287,17 @@ CONDITIONS = (
             ),
             Reason("ActionFailed", ("False",), _ACTION_FAILED, _ACTION_FAILED_REMEDY),
             Reason("Observing", ("False",), "mode is Observe: the campaign is left as it is."),
+            Reason(
+                "Draining",
+                ("False",),
+                "Skills that the operator stopped run until their agents have ended the present calls (ACD).",
+            ),
+            Reason(
+                "StillRunning",
+                ("False",),
+                "A skill that the operator stopped still runs after 10 minutes; the stop was sent once more (ACD).",
+                "Look at the skill in CXone: an agent may have forgotten a call, or somebody started the skill again.",
+            ),
             Reason("Stabilizing", ("False",), "The count was not on that side of the threshold for long enough."),
             Reason("MinimumRunning", ("False",), "The campaign runs for less than minimumRunning."),
             Reason("MinimumPaused", ("False",), "The campaign is paused for less than minimumPaused."),
@@ -334,6 +384,13 @@ EVENTS = (
         "The operator changed the campaign 4 times within 10 intervals. Told at each further change while that is so.",
         "Raise the distance of the thresholds, stabilization, minimumRunning or minimumPaused.",
     ),
+    EventKind(
+        "SkillScheduled",
+        "Warning",
+        "A controlled skill has a schedule of its own in CXone, which starts and stops it beside the operator (ACD). "
+        "Once per skill.",
+        "Remove the skill's schedule in CXone, and use spec.schedule.",
+    ),
     EventKind("InvalidSpec", "Warning", _INVALID_SPEC, _INVALID_SPEC_REMEDY),
     EventKind("CampaignConflict", "Warning", _CONFLICT, _CONFLICT_REMEDY),
     *(
@@ -345,7 +402,8 @@ EVENTS = (
         "ResumeAbandoned",
         "Warning",
         "A throttle with deletionPolicy Resume is deleted, and the pause that it owns was not undone: CXone did not "
-        "do it in time, or the throttle was suspended or only observing.",
+        "do it in time, or the throttle was suspended or only observing. Or the throttle's tenant was changed, and "
+        "the pause stays behind.",
         "Resume the campaign in CXone.",
     ),
 )

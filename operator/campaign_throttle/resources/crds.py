@@ -1,17 +1,34 @@
 """CustomResourceDefinitions, printed from the models so that the two can't drift apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
 
-from campaign_throttle.resources import GROUP, VERSION, throttle
+from campaign_throttle.resources import GROUP, VERSION, tenant, throttle
 
 #: What pydantic says that a structural schema of Kubernetes doesn't: titles and references, and keywords
 #: whose message is better said by a CEL rule beside them.
 _LEFT_OUT = {"title", "$defs", "discriminator"}
+
+
+def _column(name: str, path: str, type_: str = "string", *, wide: bool = False) -> dict[str, Any]:
+    return {"name": name, "type": type_, "jsonPath": path} | ({"priority": 1} if wide else {})
+
+
+_READY_COLUMNS = [
+    _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+    _column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+]
+_TENANT_COLUMNS = [
+    _column("API", ".spec.api"),
+    _column("Endpoint", ".status.apiEndpoint"),
+    _column("Throttles", ".status.throttles", "integer"),
+    *_READY_COLUMNS,
+]
 
 
 def custom_resource_definitions() -> list[dict[str, Any]]:
@@ -20,7 +37,6 @@ def custom_resource_definitions() -> list[dict[str, Any]]:
         _definition(
             kind=throttle.KIND,
             plural=throttle.PLURAL,
-            singular=throttle.SINGULAR,
             short_name="cth",
             spec=throttle.CampaignThrottleSpec,
             spec_rules=throttle.CampaignThrottleSpec.rules,
@@ -33,18 +49,38 @@ def custom_resource_definitions() -> list[dict[str, Any]]:
                 _column("Agents", ".status.availableAgents", "integer"),
                 _column("Pause", ".spec.pauseThreshold", "integer"),
                 _column("Resume", ".spec.resumeThreshold", "integer"),
-                _column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
-                _column("Reason", '.status.conditions[?(@.type=="Ready")].reason'),
-                _column("Age", ".metadata.creationTimestamp", "date"),
+                *_READY_COLUMNS,
                 _column("Campaign-Name", ".status.campaignName", wide=True),
+                _column("Tenant", ".spec.tenantRef.name", wide=True),
                 _column("Mode", ".spec.mode", wide=True),
                 _column("Interval", ".spec.interval", wide=True),
                 _column("Suspended", ".spec.suspend", "boolean", wide=True),
                 _column("Paused-By", ".status.pausedBy", wide=True),
                 _column("Last-Transition", ".status.lastTransition.time", "date", wide=True),
             ],
-            selectable=[".spec.campaignID", ".status.campaignState"],
-        )
+            selectable=[".spec.campaignID", ".spec.tenantRef.name", ".status.campaignState"],
+        ),
+        _definition(
+            kind=throttle.TenantKind.NAMESPACED,
+            plural=tenant.PLURALS[throttle.TenantKind.NAMESPACED],
+            short_name="cxt",
+            spec=tenant.CXoneTenantSpec,
+            spec_rules=tenant.CXoneTenantSpec.rules,
+            status=tenant.TenantStatus,
+            description="CXoneTenant is a connection to a CXone tenant, for the throttles of its own namespace.",
+            columns=_TENANT_COLUMNS,
+        ),
+        _definition(
+            kind=throttle.TenantKind.CLUSTER,
+            plural=tenant.PLURALS[throttle.TenantKind.CLUSTER],
+            short_name="ccxt",
+            namespaced=False,
+            spec=tenant.ClusterCXoneTenantSpec,
+            spec_rules=tenant.ClusterCXoneTenantSpec.rules,
+            status=tenant.TenantStatus,
+            description="ClusterCXoneTenant is a connection to a CXone tenant that the platform offers to namespaces.",
+            columns=_TENANT_COLUMNS,
+        ),
     ]
 
 
@@ -59,14 +95,14 @@ def _definition(
     *,
     kind: str,
     plural: str,
-    singular: str,
     short_name: str,
+    namespaced: bool = True,
     spec: type[BaseModel],
     spec_rules: list[dict[str, Any]],
     status: type[BaseModel],
     description: str,
     columns: list[dict[str, Any]],
-    selectable: list[str],
+    selectable: Sequence[str] = (),
 ) -> dict[str, Any]:
     spec_schema = structural_schema(spec)
     spec_schema["x-kubernetes-validations"] = spec_rules
@@ -81,12 +117,12 @@ def _definition(
         },
         "spec": {
             "group": GROUP,
-            "scope": "Namespaced",
+            "scope": "Namespaced" if namespaced else "Cluster",
             "names": {
-                "kind": kind,
+                "kind": str(kind),
                 "listKind": f"{kind}List",
                 "plural": plural,
-                "singular": singular,
+                "singular": kind.lower(),
                 "shortNames": [short_name],
                 "categories": ["campaigns"],
             },
@@ -97,7 +133,7 @@ def _definition(
                     "storage": True,
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": columns,
-                    "selectableFields": [{"jsonPath": path} for path in selectable],
+                    **({"selectableFields": [{"jsonPath": path} for path in selectable]} if selectable else {}),
                     "schema": {
                         "openAPIV3Schema": {
                             "type": "object",
@@ -116,10 +152,6 @@ def _definition(
             ],
         },
     }
-
-
-def _column(name: str, path: str, type_: str = "string", *, wide: bool = False) -> dict[str, Any]:
-    return {"name": name, "type": type_, "jsonPath": path} | ({"priority": 1} if wide else {})
 
 
 def structural_schema(model: type[BaseModel]) -> dict[str, Any]:
@@ -142,7 +174,7 @@ def _structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict
             continue
         if key == "properties":
             found[key] = {name: _structural(child, definitions) for name, child in value.items()}
-        elif key == "items":
+        elif key in ("items", "additionalProperties"):
             found[key] = _structural(value, definitions)
         elif key == "format" and value not in ("date-time", "int32", "int64"):
             continue

@@ -6,7 +6,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import durationpy
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 DURATION_PATTERN = r"^([0-9]+([.][0-9]+)?(ms|s|m|h))+$"
@@ -76,6 +85,13 @@ Time = Annotated[
 ]
 
 
+def first_problem(error: ValidationError) -> str:
+    """What is wrong with a spec that the API server let pass (it may be older than the CRD), in one line."""
+    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(["spec", *(str(part) for part in problem["loc"])])
+    return f"{field}: {problem['msg'].removeprefix('Value error, ')}"
+
+
 def cel(rule: str, message: str) -> dict[str, Any]:
     """One ``x-kubernetes-validations`` rule; the message says what to write instead."""
     return {"rule": rule, "message": message}
@@ -89,6 +105,15 @@ def validated(*rules: dict[str, Any], **extra: Any) -> dict[str, Any]:
 def set_list(**extra: Any) -> dict[str, Any]:
     """``json_schema_extra`` of a list whose items are unique (server-side apply merges it by item)."""
     return {"x-kubernetes-list-type": "set", **extra}
+
+
+#: RFC 1123 subdomain: what Kubernetes takes as the name of most objects.
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+
+
+def name_field(description: str) -> Any:
+    """The name of another object."""
+    return Field(min_length=1, max_length=253, pattern=NAME_PATTERN, description=description)
 
 
 def duration_field(

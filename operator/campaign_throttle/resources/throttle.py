@@ -1,7 +1,7 @@
 """CampaignThrottle: what a user declares (spec) and what the operator reports (status)."""
 
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -10,34 +10,31 @@ from campaign_throttle.resources.behaviour import (
     DeletionPolicy,
     Fallback,
     ManualOverride,
+    PositiveID,
     Schedule,
     Stabilization,
     minimum_time_field,
 )
+from campaign_throttle.resources.condition import Condition, conditions_field, observed_generation_field
 from campaign_throttle.resources.fields import (
     Duration,
     Resource,
     Time,
     cel,
     duration_field,
+    name_field,
+    set_list,
     validated,
 )
 
 KIND = "CampaignThrottle"
 PLURAL = "campaignthrottles"
-SINGULAR = "campaignthrottle"
 
 AGENTS_MAXIMUM = 100_000
 #: Of what is counted or numbered by others: an int32, as in Kubernetes' and CXone's own APIs.
 COUNT_MAXIMUM = 2**31 - 1
-#: The greatest integer that every JSON reader takes exactly.
-GENERATION_MAXIMUM = 2**53 - 1
 CAMPAIGN_NAME_LENGTH = 256
-MESSAGE_LENGTH = 1024
 HISTORY_LENGTH = 10
-CONDITION_TYPE_PATTERN = (  # metav1.Condition's
-    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
-)
 CAMPAIGN_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"
 
 
@@ -72,6 +69,24 @@ class Owner(StrEnum):
     OTHER = "Other"
 
 
+class TenantKind(StrEnum):
+    """The kinds of tenant that a throttle can name."""
+
+    NAMESPACED = "CXoneTenant"
+    CLUSTER = "ClusterCXoneTenant"
+
+
+class TenantRef(Resource):
+    """Which tenant a campaign belongs to. It never names a namespace."""
+
+    kind: TenantKind = Field(
+        default=TenantKind.NAMESPACED,
+        description="CXoneTenant is one in the throttle's own namespace; ClusterCXoneTenant is one that the platform "
+        "offers to this namespace.",
+    )
+    name: str = name_field("Name of the tenant.")
+
+
 class CampaignThrottleSpec(Resource):
     """CampaignThrottleSpec declares which campaign is guarded, and at how many available agents."""
 
@@ -92,6 +107,16 @@ class CampaignThrottleSpec(Resource):
                 "campaignID is immutable: delete this CampaignThrottle and create one for the other campaign",
             ),
         ),
+    )
+    tenant_ref: TenantRef | None = Field(
+        default=None,
+        description="The CXone tenant of the campaign; absent means the operator's default tenant.",
+    )
+    skill_ids: Annotated[list[PositiveID], Field(min_length=1, max_length=50)] | None = Field(
+        default=None,
+        alias="skillIDs",
+        description="ACD tenants: the campaign's skills that are controlled; absent means all that can be.",
+        json_schema_extra=set_list(),
     )
     pause_threshold: int = Field(
         default=5,
@@ -177,27 +202,6 @@ class CampaignThrottleSpec(Resource):
         return self
 
 
-class Condition(Resource):
-    """A metav1.Condition."""
-
-    type: str = Field(max_length=316, pattern=CONDITION_TYPE_PATTERN, description="Type of the condition.")
-    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
-    observed_generation: int = Field(
-        default=0,
-        ge=0,
-        le=GENERATION_MAXIMUM,
-        description="The metadata.generation that the condition was set upon.",
-    )
-    last_transition_time: Time = Field(description="When the status of the condition last changed.")
-    reason: str = Field(
-        min_length=1,
-        max_length=1024,
-        pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-        description="Why, in one CamelCase word.",
-    )
-    message: str = Field(max_length=32768, description="Why, for a person.")
-
-
 class Intent(Resource):
     """An action that was announced before its request went to CXone, and whose outcome isn't known yet."""
 
@@ -239,12 +243,7 @@ class SkillStatus(Resource):
 class CampaignThrottleStatus(Resource):
     """CampaignThrottleStatus is what the operator observed and did. Only the operator writes it."""
 
-    observed_generation: int = Field(
-        default=-1,
-        ge=-1,
-        le=GENERATION_MAXIMUM,
-        description="The metadata.generation that this status speaks of; -1 before the first poll.",
-    )
+    observed_generation: int = observed_generation_field()
     available_agents: int | None = Field(
         default=None,
         ge=0,
@@ -273,6 +272,11 @@ class CampaignThrottleStatus(Resource):
         max_length=50,
         description="The skills that are controlled (ACD tenants only).",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"]},
+    )
+    tenant_digest: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Tells CXone tenants apart: with another tenant, or another address of it, nothing is owned.",
     )
     last_transition: Transition | None = Field(
         default=None, description="The operator's last change of the campaign."
@@ -305,9 +309,6 @@ class CampaignThrottleStatus(Resource):
         description="The last value of the annotation campaignthrottle.io/reconcile-requested-at "
         "that was acted upon.",
     )
-    conditions: list[Condition] | None = Field(
-        default=None,
-        max_length=16,
-        description="Ready, Reconciling or Stalled, AgentsObserved, CampaignSynced, Throttled, FallbackActive.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    conditions: list[Condition] | None = conditions_field(
+        "Ready, Reconciling or Stalled, AgentsObserved, CampaignSynced, Throttled, FallbackActive."
     )

@@ -5,13 +5,18 @@ import contextlib
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, TypeAdapter
 
-from campaign_throttle.cxone.auth import Credentials
+from campaign_throttle.cxone.auth import ClientCredentials, Credentials
 from campaign_throttle.cxone.campaigns import CampaignsDialect
+from campaign_throttle.cxone.endpoints import EndpointPolicy
+from campaign_throttle.cxone.protocol import Target
 from campaign_throttle.cxone.session import Session
 from campaign_throttle.cxone.transport import Transport
+from campaign_throttle.resources.behaviour import Agents
 from cxone_simulator import Scenario, Simulator
 from cxone_simulator.faults import Fault
 from cxone_simulator.traffic import PathClass
@@ -19,6 +24,7 @@ from cxone_simulator.traffic import PathClass
 SECRET = "s3cret-of-the-client"
 AGENT_NAME = "Zaphod Beeblebrox"
 AVAILABLE = frozenset({"available"})
+INTERVAL = timedelta(seconds=30)
 
 
 def scenario(**document):
@@ -46,13 +52,14 @@ class At:
         return asyncio.get_running_loop().time() + seconds
 
     async def count(self, states=AVAILABLE, seconds=10.0):
-        return await self.dialect.count_agents(states, self.deadline(seconds))
+        headcount = await self.dialect.read_agents(frozenset(states), self.deadline(seconds))
+        return headcount.count(Agents(), None, INTERVAL)
 
     async def campaign(self, campaign_id="cmp-1", seconds=10.0):
-        return await self.dialect.get_campaign(campaign_id, self.deadline(seconds))
+        return await self.dialect.get_campaign(Target(campaign_id), self.deadline(seconds))
 
     async def set_state(self, wanted, seconds=10.0):
-        await self.dialect.set_state("cmp-1", wanted, self.deadline(seconds))
+        await self.dialect.set_state(Target("cmp-1"), wanted, self.deadline(seconds))
 
     def fault(self, **rule):
         return self.sim.faults.add(TypeAdapter(Fault).validate_python(rule))
@@ -64,16 +71,25 @@ class At:
         return [entry.method for entry in self.requests() if entry.path_class is not PathClass.TOKEN]
 
 
+def simulators(*urls):
+    """A policy that lists these as insecure."""
+    return EndpointPolicy(insecure_hosts=frozenset(urlsplit(url).netloc for url in urls))
+
+
 @contextlib.asynccontextmanager
-async def client_of(url, sim=None, *, secret=SECRET, client_id="throttle", timeout=None) -> AsyncIterator[At]:
+async def client_of(
+    url, sim=None, *, secret=SECRET, client_id="throttle", timeout=None, budget=None
+) -> AsyncIterator[At]:
     observed, renewals = [], []
     session = Session(
-        Transport(url, observe=lambda *request: observed.append(request)),
-        Credentials(client_id, SecretStr(secret)),
+        Transport(policy=simulators(url), observe=lambda *request: observed.append(request)),
+        grant=ClientCredentials(url, Credentials(client_id, SecretStr(secret))),
+        base=url,
         timeout=timeout,
+        budget=budget,
         on_token=renewals.append,
     )
-    dialect = CampaignsDialect(session)
+    dialect = CampaignsDialect(session, url)
     try:
         yield At(session, dialect, observed, renewals, sim)
     finally:
@@ -81,12 +97,12 @@ async def client_of(url, sim=None, *, secret=SECRET, client_id="throttle", timeo
 
 
 @contextlib.asynccontextmanager
-async def tenant(timeout=None, now=None, **document) -> AsyncIterator[At]:
+async def tenant(timeout=None, now=None, budget=None, **document) -> AsyncIterator[At]:
     """A simulated tenant and a client of it."""
     clock = {} if now is None else {"now": now}
     async with (
         Simulator.running(scenario(**document), **clock) as sim,
-        client_of(sim.url, sim, timeout=timeout) as at,
+        client_of(sim.url, sim, timeout=timeout, budget=budget) as at,
     ):
         yield at
 
@@ -122,21 +138,27 @@ Answerer = Callable[[Asked, asyncio.StreamWriter], Awaitable[bytes | None]]
 
 @dataclass
 class RawServer:
-    """A TCP server: ``answer`` writes what it likes; bytes that it returns are sent, None hangs up."""
+    """A TCP server: ``answer`` writes what it likes; bytes that it returns are sent, None hangs up.
+
+    ``handshakes`` are the protocol and the version of TLS that were agreed on.
+    """
 
     answer: Answerer
     asked: list[Asked] = field(default_factory=list)
     url: str = ""
     connections: int = 0
+    handshakes: list[tuple[str | None, str]] = field(default_factory=list)
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator["RawServer"]:
+    async def running(self, *, ssl=None) -> AsyncIterator["RawServer"]:
         tasks: set[asyncio.Task] = set()
 
         async def serve(reader, writer):
             tasks.add(asyncio.current_task())
             self.connections += 1
             connection = self.connections
+            if (agreed := writer.get_extra_info("ssl_object")) is not None:
+                self.handshakes.append((agreed.selected_alpn_protocol(), agreed.version()))
             try:
                 while True:
                     head = await reader.readuntil(b"\r\n\r\n")
@@ -156,7 +178,7 @@ class RawServer:
             finally:
                 writer.close()
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=ssl)
         self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
             yield self

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from campaign_throttle.cxone.budget import PLACES
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.cxone.protocol import DialingState
 from unit.cxone.tenant_at_work import tenant, until
@@ -61,7 +62,7 @@ async def test_a_call_that_is_cancelled_at_any_step_leaves_everything_usable(cal
         assert await at.count() == 120
         assert (await at.campaign()).id == "cmp-1"
         assert len(connections_to(at.sim.url)) <= 3
-        assert at.session._transport._places._value == 16
+        assert at.session._budget._free == PLACES
     gc.collect()
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic.alias_generators import to_camel
 
 from cxone_simulator import Scenario, ScenarioError
+from cxone_simulator.acd_setup import SkillSetup
 from cxone_simulator.model import AgentState
 from cxone_simulator.scenario import Mode
 from cxone_simulator.simulation import Simulation
@@ -34,14 +36,19 @@ def test_without_a_file_there_are_twenty_agents_and_one_running_campaign() -> No
     assert list(simulation.tokens.clients()) == ["simulator"]
 
 
-@pytest.mark.parametrize("name", ["quiet", "lunch-break", "one-bad-day", "scripted-series"])
+@pytest.mark.parametrize(
+    "name",
+    ["quiet", "lunch-break", "one-bad-day", "scripted-series", "acd-lunch-break"],
+)
 async def test_the_scenarios_that_ship_can_be_played(name: str) -> None:
     with as_file(files("cxone_simulator") / "scenarios" / f"{name}.yaml") as path:
         simulation = Simulation(Scenario.load(path))
 
     await simulation.step(3600)
 
-    assert simulation.tenant.campaign("cmp-1") is not None
+    campaign = simulation.tenant.campaign("1001" if name.startswith("acd-") else "cmp-1")
+    assert campaign is not None
+    assert campaign.dialed or simulation.mode is not Mode.LOOP
 
 
 def test_the_scenario_in_the_docs_is_accepted() -> None:
@@ -51,7 +58,19 @@ def test_the_scenario_in_the_docs_is_accepted() -> None:
     scenario = Scenario.from_document(whole)
 
     assert set(whole) >= set(Scenario().model_dump(by_alias=True)) - {"series"}
+    assert set(whole["acd"]) == set(Scenario().acd.model_dump(by_alias=True))
     assert scenario.breaks[0].repeat_every == 3600
+
+
+def test_the_acd_scenario_in_the_docs_is_accepted_and_says_all_there_is_to_a_skill() -> None:
+    blocks = DOCS.read_text(encoding="utf-8").split("```yaml\n")[1:]
+    whole = yaml.safe_load(blocks[1].split("```")[0])
+
+    simulation = Simulation(Scenario.from_document(whole))
+
+    keys = {to_camel(name) for name in SkillSetup.model_fields}
+    assert set(whole["campaigns"][0]["skills"][0]) == keys
+    assert [skill.running for skill in simulation.tenant.skills] == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""Reading Secrets: one at a time, by name, never listed and never watched (RBAC: ``get`` only)."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
+
+READ_TIMEOUT = timedelta(seconds=5)
+
+
+class SecretNotRead(Exception):
+    """The API server didn't say what a Secret holds; the message says why in a few stable words."""
+
+
+class SecretReader:
+    """Reads Secrets.
+
+    Args:
+        api: the connection.
+    """
+
+    def __init__(self, api: ApiClient) -> None:
+        self._core = CoreV1Api(api)
+
+    async def read(self, namespace: str, name: str) -> Mapping[str, str] | None:
+        """What a Secret holds, by key, as text; None if there is no such Secret. A key that isn't text is left out.
+
+        Raises:
+            SecretNotRead: refused, or not answered in time.
+        """
+        try:
+            async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
+                found: Any = await self._core.read_namespaced_secret(name, namespace)
+        except TimeoutError:
+            raise SecretNotRead("the API server did not answer in time") from None
+        except ApiException as error:
+            if error.status == 404:
+                return None
+            if error.status == 403:
+                raise SecretNotRead(
+                    f"the operator may not read Secrets of namespace {namespace}: "
+                    "bind the ClusterRole campaign-throttle-secrets there"
+                ) from None
+            # Without the cause, whose text holds the answer's body.
+            raise SecretNotRead(f"the API server answered {error.status}") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise SecretNotRead(f"the API server can't be reached ({type(error).__name__})") from None
+        return decoded(found.data or {})
+
+
+def decoded(data: Mapping[str, str]) -> dict[str, str]:
+    """The values of ``data`` as text, without the line break that many editors leave at the end."""
+    texts = {}
+    for key, value in data.items():
+        try:
+            texts[key] = base64.b64decode(value).decode().rstrip("\r\n")
+        except (binascii.Error, UnicodeDecodeError):
+            continue
+    return texts

@@ -1,0 +1,343 @@
+"""CXoneTenant and ClusterCXoneTenant: connections to CXone as resources."""
+
+import hashlib
+import re
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from campaign_throttle.resources.behaviour import Agents, AgentSource
+from campaign_throttle.resources.condition import Condition, conditions_field, observed_generation_field
+from campaign_throttle.resources.fields import (
+    NAME_PATTERN,
+    Duration,
+    Resource,
+    cel,
+    duration_field,
+    name_field,
+    set_list,
+    validated,
+)
+from campaign_throttle.resources.throttle import COUNT_MAXIMUM, CampaignThrottleSpec, TenantKind
+
+PLURALS = {TenantKind.NAMESPACED: "cxonetenants", TenantKind.CLUSTER: "clustercxonetenants"}
+
+URL_PATTERN = r"^https?://[^ /?#@]+(/[^ ?#@]*)?$"
+UUID_PATTERN = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
+VERSION_PATTERN = r"^v(2[5-9]|3[0-9])[.]0$"
+ID_PATTERN = re.compile(r"[1-9][0-9]{0,9}")
+
+
+class Api(StrEnum):
+    """Which of CXone's APIs a tenant speaks."""
+
+    CAMPAIGNS = "Campaigns"
+    ACD = "ACD"
+
+
+class AcdGrant(StrEnum):
+    """How a token of the ACD API is asked for."""
+
+    PASSWORD = "Password"  # noqa: S105 - the name of a grant
+    ACCESS_KEY = "AccessKey"
+
+
+def _url_field(name: str, example: str, description: str) -> Any:
+    return Field(
+        default=None,
+        alias=name,
+        max_length=512,
+        pattern=URL_PATTERN,
+        description=description,
+        json_schema_extra=validated(
+            cel(
+                f"self.matches('{URL_PATTERN}')",
+                f"{name} must be a URL of scheme, host and perhaps path, for example {example}",
+            )
+        ),
+    )
+
+
+class Acd(Resource):
+    """What the ACD API needs beside credentials."""
+
+    tenant_id: str = Field(
+        alias="tenantID",
+        max_length=36,
+        pattern=UUID_PATTERN,
+        description="The tenant's UUID at NICE.",
+        json_schema_extra=validated(
+            cel(
+                f"self.matches('{UUID_PATTERN}')",
+                "tenantID must be the tenant's UUID, for example 11ea8c5b-6a3a-4d5b-9c0e-0242ac110003",
+            )
+        ),
+    )
+    issuer: str | None = _url_field(
+        "issuer",
+        "https://cxone.niceincontact.com",
+        "Where discovery begins; absent means https://cxone.niceincontact.com. "
+        "Government tenants use https://cxone-gov.niceincontact.com.",
+    )
+    token_url: str | None = _url_field(
+        "tokenURL",
+        "https://cxone.niceincontact.com/auth/token",
+        "The token endpoint; absent means the one that discovery finds.",
+    )
+    api_version: str = Field(
+        default="v33.0",
+        max_length=5,
+        pattern=VERSION_PATTERN,
+        description="Version of the ACD API, v25.0 to v39.0.",
+        json_schema_extra=validated(
+            cel(f"self.matches('{VERSION_PATTERN}')", "apiVersion must be v25.0 to v39.0, for example v33.0")
+        ),
+    )
+    grant: AcdGrant = Field(
+        default=AcdGrant.PASSWORD,
+        description="Password sends the access key through a registered client (clientID, clientSecret); AccessKey "
+        "needs no client.",
+    )
+
+
+class SecretRef(Resource):
+    """A Secret, in the namespace of the tenant; of a ClusterCXoneTenant, in the operator's own."""
+
+    name: str = name_field("Name of the Secret.")
+
+
+class SecretKeyRef(SecretRef):
+    """One key of a Secret, in the namespace of the tenant; of a ClusterCXoneTenant, in the operator's own."""
+
+    key: str = Field(
+        default="ca.crt",
+        min_length=1,
+        max_length=253,
+        pattern=r"^[-._a-zA-Z0-9]+$",
+        description="Key in the Secret.",
+    )
+
+
+class RateLimit(Resource):
+    """How often the tenant may be asked, by all its throttles together."""
+
+    requests_per_second: int = Field(
+        ge=1, le=1000, strict=True, description="Requests per second, in the long run."
+    )
+    burst: int = Field(
+        default=10, ge=1, le=1000, strict=True, description="So many requests may come at once, after a pause."
+    )
+
+
+class CXoneTenantSpec(Resource):
+    """CXoneTenantSpec declares a connection to one CXone tenant."""
+
+    api: Api = Field(
+        default=Api.CAMPAIGNS,
+        description="Campaigns is the contract of /api/v2/campaigns; ACD is NICE's published ACD API.",
+    )
+    base_url: str | None = _url_field(
+        "baseURL",
+        "https://api-na1.niceincontact.com",
+        "Where the API is. https, and a host that the operator allows. Required for Campaigns; for ACD it overrides "
+        "the API endpoint that discovery finds.",
+    )
+    acd: Acd | None = Field(default=None, description="What the ACD API needs. Required for ACD.")
+    credentials_secret_ref: SecretRef = Field(
+        description="The Secret with the credentials: clientID and clientSecret; for ACD also accessKeyID and "
+        "accessKeySecret (with grant AccessKey these two alone)."
+    )
+    ca_secret_ref: SecretKeyRef | None = Field(
+        default=None, description="A PEM certificate of an authority to be trusted beside the well-known ones."
+    )
+    timeout: Duration = duration_field(
+        "timeout",
+        default="15s",
+        minimum="1s",
+        maximum="60s",
+        description="How long one request to CXone may take.",
+        examples=("10s", "15s"),
+    )
+    rate_limit: RateLimit | None = Field(
+        default=None,
+        description="How often the tenant may be asked, by all its throttles together; absent means no limit of "
+        "ours. That of CXone (429) is always obeyed.",
+    )
+    suspend: bool = Field(
+        default=False,
+        strict=True,
+        description="While true, all its throttles behave as if they were suspended.",
+    )
+
+    rules: ClassVar[list[dict[str, Any]]] = [
+        cel(
+            "self.api != 'Campaigns' || has(self.baseURL)",
+            "baseURL is required for api Campaigns: set it, or set api to ACD",
+        ),
+        cel("self.api != 'ACD' || has(self.acd)", "acd is required for api ACD: set acd.tenantID"),
+        cel("self.api == 'ACD' || !has(self.acd)", "acd is only for api ACD: remove it, or set api to ACD"),
+    ]
+
+    @model_validator(mode="after")
+    def _fits_its_api(self) -> "CXoneTenantSpec":
+        if self.api is Api.CAMPAIGNS and self.base_url is None:
+            raise ValueError("baseURL is required for api Campaigns")
+        if (self.api is Api.ACD) is not (self.acd is not None):
+            raise ValueError("acd is required for api ACD, and only for it")
+        return self
+
+    @property
+    def identity(self) -> str:
+        """Which tenant of CXone this is, whatever the resource is called: throttles of one are in conflict."""
+        if self.acd is not None:
+            return f"ACD {self.acd.tenant_id.lower()}"
+        url = urlsplit((self.base_url or "").lower())
+        try:
+            _ = url.port
+        except ValueError:
+            return f"Campaigns {url.geturl()}"
+        port = "" if (url.scheme, url.port) in {("https", 443), ("http", 80)} or not url.port else f":{url.port}"
+        return f"Campaigns {url.scheme}://{url.hostname}{port}{url.path.rstrip('/')}"
+
+    @property
+    def digest(self) -> str:
+        """A digest of the identity, which tells nothing of it."""
+        return hashlib.sha256(self.identity.encode()).hexdigest()[:32]
+
+
+class SelectorOperator(StrEnum):
+    """How a label's value relates to the values of a requirement."""
+
+    IN = "In"
+    NOT_IN = "NotIn"
+    EXISTS = "Exists"
+    DOES_NOT_EXIST = "DoesNotExist"
+
+
+class LabelSelectorRequirement(Resource):
+    """A metav1.LabelSelectorRequirement."""
+
+    key: str = Field(min_length=1, max_length=317, description="The label's key.")
+    operator: SelectorOperator = Field(description="How the label's value relates to the values.")
+    values: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=64)] | None = Field(
+        default=None,
+        description="Values for In and NotIn.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+
+class LabelSelector(Resource):
+    """A metav1.LabelSelector; an empty one selects every namespace."""
+
+    match_labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] | None = Field(
+        default=None, description="Labels that a namespace must have."
+    )
+    match_expressions: Annotated[list[LabelSelectorRequirement], Field(max_length=32)] | None = Field(
+        default=None,
+        description="Requirements that a namespace's labels must meet, all of them.",
+        json_schema_extra={"x-kubernetes-list-type": "atomic"},
+    )
+
+    def matches(self, labels: dict[str, str]) -> bool:
+        """Whether an object with these labels is selected, by the rules of metav1.LabelSelector."""
+        return all(labels.get(key) == value for key, value in (self.match_labels or {}).items()) and all(
+            _meets(requirement, labels.get(requirement.key)) for requirement in self.match_expressions or ()
+        )
+
+
+def _meets(requirement: LabelSelectorRequirement, value: str | None) -> bool:
+    match requirement.operator:
+        case SelectorOperator.IN:
+            return value is not None and value in (requirement.values or ())
+        case SelectorOperator.NOT_IN:
+            return value is None or value not in (requirement.values or ())
+        case SelectorOperator.EXISTS:
+            return value is not None
+        case SelectorOperator.DOES_NOT_EXIST:
+            return value is None
+
+
+class AllowedNamespaces(Resource):
+    """The namespaces whose throttles may use the tenant: by name, or by label."""
+
+    names: (
+        Annotated[
+            list[Annotated[str, Field(max_length=63, pattern=NAME_PATTERN)]], Field(min_length=1, max_length=500)
+        ]
+        | None
+    ) = Field(default=None, description="Names of namespaces.", json_schema_extra=set_list())
+    selector: LabelSelector | None = Field(
+        default=None, description="Selects namespaces by their labels; an empty one selects all."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "AllowedNamespaces":
+        if (self.names is None) is (self.selector is None):
+            raise ValueError("set either names or selector")
+        return self
+
+
+class ClusterCXoneTenantSpec(CXoneTenantSpec):
+    """ClusterCXoneTenantSpec declares a connection that the platform offers to namespaces."""
+
+    allowed_namespaces: AllowedNamespaces | None = Field(
+        default=None,
+        description="The namespaces whose throttles may use it; absent means none.",
+        json_schema_extra=validated(
+            cel("has(self.names) != has(self.selector)", "set either names or selector of allowedNamespaces")
+        ),
+    )
+
+
+class TenantStatus(Resource):
+    """TenantStatus is what the operator found out about the tenant. Only the operator writes it."""
+
+    observed_generation: int = observed_generation_field()
+    api_endpoint: str | None = Field(
+        default=None, max_length=512, description="Where the API is, as declared or as discovery found it."
+    )
+    throttles: int | None = Field(
+        default=None, ge=0, le=COUNT_MAXIMUM, description="How many throttles use the tenant."
+    )
+    granted_scopes: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=64)] | None = Field(
+        default=None,
+        description="The scopes that came with the last token, where CXone tells (Campaigns).",
+        json_schema_extra=set_list(),
+    )
+    conditions: list[Condition] | None = conditions_field("Ready, Reconciling or Stalled.")
+
+
+def misfit(api: Api, spec: CampaignThrottleSpec) -> str | None:
+    """What of a throttle's spec the tenant's API has no use for, as a message; None if it fits. Pure."""
+    default = Agents()
+    agents = spec.agents
+    if api is Api.CAMPAIGNS:
+        unused = {
+            "spec.skillIDs": spec.skill_ids is not None,
+            "spec.agents.source": agents.source is not default.source,
+            "spec.agents.counter": agents.counter is not default.counter,
+            "spec.agents.stateIDs": agents.state_ids != default.state_ids,
+            "spec.agents.teamIDs": agents.team_ids is not None,
+        }
+    else:
+        if not ID_PATTERN.fullmatch(spec.campaign_id):
+            return "spec.campaignID: of an ACD tenant it is the campaign's number, for example 4711"
+        by_state = agents.source is AgentSource.AGENT_STATES
+        unused = {
+            "spec.agents.states": agents.states != default.states,
+            "spec.agents.counter": by_state and agents.counter is not default.counter,
+            "spec.agents.stateIDs": not by_state and agents.state_ids != default.state_ids,
+            "spec.agents.teamIDs": not by_state and agents.team_ids is not None,
+        }
+    field = next((name for name, is_unused in unused.items() if is_unused), None)
+    if field is None:
+        return None
+    if api is Api.ACD and field != "spec.agents.states":
+        return f"{field}: it has no use with agents.source {agents.source.value}: remove it"
+    return (
+        f"{field}: an {api.value} tenant has no use for it: remove it"
+        if api is Api.ACD
+        else (f"{field}: a {api.value} tenant has no use for it: remove it, or name an ACD tenant in tenantRef")
+    )

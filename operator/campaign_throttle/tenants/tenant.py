@@ -1,0 +1,276 @@
+"""One tenant at work: its connection, and what its throttles share of it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from campaign_throttle.cxone.budget import Budget
+from campaign_throttle.cxone.errors import CredentialsRejected, CXoneError, CXoneTimeout
+from campaign_throttle.cxone.flight import SingleFlight
+from campaign_throttle.cxone.protocol import Campaign, Dialect, DialingState, Headcount, Probe, Skill, Target
+from campaign_throttle.resources.behaviour import Agents
+from campaign_throttle.resources.tenant import RateLimit
+from campaign_throttle.tenants.access import Access, AccessSource, AccessUnknown, Connect
+from campaign_throttle.tenants.connecting import budget_of
+from campaign_throttle.tenants.sharing import stretch
+
+#: After a refusal of the credentials the Secret is looked at again at once, but not more often than this.
+LOOK_AGAIN = timedelta(seconds=1)
+#: How often it is found out anew by how much the intervals must grow.
+STRETCH_AGE = timedelta(seconds=1)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reading of the agents, and when it began: a time of the event loop, which tells readings apart."""
+
+    headcount: Headcount
+    started: float
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    started: float
+    found: Headcount | CXoneError
+
+
+@dataclass
+class _Connection:
+    """A dialect and the access that it was made of; once it is replaced, it is closed when nobody uses it any more."""
+
+    access: Access
+    dialect: Dialect
+    uses: int = 0
+    replaced: bool = False
+    outcomes: dict[Hashable, _Outcome] = field(default_factory=dict)
+    flights: dict[Hashable, SingleFlight[None]] = field(default_factory=dict)
+
+
+class Tenant:
+    """One CXone tenant: one connection, and one reading of the agents for everybody who asks in the same moment.
+
+    Args:
+        source: where the access comes from; looked at once per tick, and at once when CXone refuses the credentials.
+        connect: makes a connection of an access.
+    """
+
+    def __init__(self, source: AccessSource, connect: Connect) -> None:
+        self._source = source
+        self._connect = connect
+        self._connection: _Connection | None = None
+        self._looked_at = float("-inf")
+        self._trouble: CXoneError | None = None
+        self._looking: SingleFlight[None] = SingleFlight()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._limit: RateLimit | None = None
+        self._budget = budget_of(None)
+        self._demands: dict[str, tuple[timedelta, int]] = {}
+        self._stretch, self._stretched_at = 1.0, float("-inf")
+        #: How the last reading of the agents went: when it began, and what was wrong. For the tenant's own status.
+        self.last_reading: tuple[float, CXoneError | None] | None = None
+        #: Called when the tenant turns out to be well, or not to be.
+        self.on_turn: Callable[[], None] = lambda: None
+
+    # Agents
+
+    async def read_agents(self, agents: Agents, *, max_age: timedelta, deadline: float) -> Reading:
+        """The agents, by a reading that began at most ``max_age`` ago. One that failed is shared like any other.
+
+        Raises:
+            CXoneError: the number of agents is unknown.
+        """
+        clock = asyncio.get_running_loop().time
+        oldest = clock() - max_age.total_seconds()
+        try:
+            async with asyncio.timeout_at(deadline):
+                while True:
+                    connection = await self._connected(max_age)
+                    source = connection.dialect.source(agents)
+                    outcome = connection.outcomes.get(source)
+                    if outcome is not None and outcome.started >= oldest:
+                        break
+                    flight = connection.flights.setdefault(source, SingleFlight())
+                    await flight.join(lambda c=connection, s=source: self._read(c, s, deadline))  # type: ignore[misc]
+        except TimeoutError:
+            raise CXoneTimeout(
+                "the agents were not counted in time: check that CXone is up and reachable"
+            ) from None
+        if isinstance(outcome.found, CXoneError):
+            raise outcome.found.with_traceback(None)
+        return Reading(outcome.found, outcome.started)
+
+    async def _read(self, connection: _Connection, source: Hashable, deadline: float) -> None:
+        started = asyncio.get_running_loop().time()
+        found: Headcount | CXoneError
+        try:
+            found = await self._use(connection, lambda dialect: dialect.read_agents(source, deadline))
+        except CXoneError as error:
+            found = error
+            if isinstance(error, CredentialsRejected) and await self._look_again(connection):
+                return  # whoever waits asks the new connection
+        connection.outcomes[source] = _Outcome(started, found)
+        trouble = found if isinstance(found, CXoneError) else None
+        if self.last_reading is None or _reason(trouble) != _reason(self.last_reading[1]):
+            self.on_turn()
+        self.last_reading = (started, trouble)
+
+    # Campaigns
+
+    async def campaign(
+        self, target: Target, *, max_age: timedelta, deadline: float, anew: bool = False
+    ) -> Campaign:
+        """The campaign as it is now, by credentials that were looked at at most ``max_age`` ago.
+
+        Raises a CXoneError.
+        """
+        return await self._ask(
+            lambda dialect: dialect.get_campaign(target, deadline, anew=anew), max_age, deadline
+        )
+
+    async def set_state(
+        self, target: Target, wanted: DialingState, *, deadline: float, skills: frozenset[int] = frozenset()
+    ) -> tuple[Skill, ...]:
+        """Pause or resume the campaign, or these skills of it. Raises a CXoneError, whose ``outcome_unknown`` matters.
+
+        By the credentials that are known: a pause doesn't wait for the API server.
+        """
+        return await self._ask(
+            lambda dialect: dialect.set_state(target, wanted, deadline, skills=skills), timedelta.max, deadline
+        )
+
+    async def probe(self, *, max_age: timedelta, deadline: float) -> Probe:
+        """Whether a token is granted and the API answers. Raises a CXoneError."""
+        return await self._ask(lambda dialect: dialect.probe(deadline), max_age, deadline)
+
+    async def _ask(self, question: Callable[[Dialect], Awaitable[T]], max_age: timedelta, deadline: float) -> T:
+        try:
+            async with asyncio.timeout_at(deadline):
+                connection = await self._connected(max_age)
+        except TimeoutError:
+            raise AccessUnknown("the tenant's Secret was not read in time") from None
+        try:
+            return await self._use(connection, question)
+        except CredentialsRejected:
+            if not await self._look_again(connection):
+                raise
+        return await self._use(await self._connected(timedelta.max), question)
+
+    # The connection
+
+    async def _connected(self, max_age: timedelta) -> _Connection:
+        """The connection, of an access that was looked at at most ``max_age`` ago. Raises a CXoneError."""
+        clock = asyncio.get_running_loop().time
+        if clock() - self._looked_at > max_age.total_seconds() or not (self._connection or self._trouble):
+            await self._looking.join(self._look)
+        if self._trouble is not None:
+            raise self._trouble.with_traceback(None)
+        assert self._connection is not None
+        return self._connection
+
+    async def _look(self) -> None:
+        source, looked_at = self._source, asyncio.get_running_loop().time()
+        trouble: CXoneError | None = None
+        try:
+            access = await source.look()
+            if self._connection is None or self._connection.access != access:
+                self._replace(_Connection(access, self._connect(access, self._budget_for(access))))
+        except AccessUnknown as error:
+            trouble = error if self._connection is None else None
+        except CXoneError as error:
+            self._replace(None)
+            trouble = error
+        if _reason(trouble) != _reason(self._trouble):
+            self.on_turn()
+        self._trouble = trouble
+        if source is self._source:  # else it was declared anew meanwhile
+            self._looked_at = looked_at
+
+    def _budget_for(self, access: Access) -> Budget:
+        """The tenant's turns: new credentials bring no new ones."""
+        if access.spec.rate_limit != self._limit:
+            self._limit, self._budget = access.spec.rate_limit, budget_of(access.spec.rate_limit)
+        return self._budget
+
+    async def _look_again(self, refused: _Connection) -> bool:
+        """Whether there are other credentials than those that were refused."""
+        if asyncio.get_running_loop().time() - self._looked_at >= LOOK_AGAIN.total_seconds():
+            await self._looking.join(self._look)
+        return self._connection is not None and self._connection is not refused
+
+    async def _use(self, connection: _Connection, question: Callable[[Dialect], Awaitable[T]]) -> T:
+        connection.uses += 1
+        try:
+            return await question(connection.dialect)
+        finally:
+            connection.uses -= 1
+            self._close_if_unused(connection)
+
+    def _replace(self, connection: _Connection | None) -> None:
+        """From now on only this one is used: with its predecessor goes the token."""
+        before, self._connection = self._connection, connection
+        self.last_reading = None
+        if before is not None:
+            before.replaced = True
+            self._close_if_unused(before)
+
+    def _close_if_unused(self, connection: _Connection) -> None:
+        if connection.replaced and not connection.uses:
+            closing = asyncio.create_task(_close(connection))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+
+    def look_anew(self, source: AccessSource) -> None:
+        """The tenant was declared anew: what it is reached by is looked at before the next request."""
+        self._source = source
+        self._looked_at = float("-inf")
+
+    @property
+    def known(self) -> Probe | None:
+        """What is known of the tenant without asking; None while there is no connection with a token."""
+        return self._connection.dialect.known if self._connection else None
+
+    # The budget
+
+    def demand(self, uid: str, interval: timedelta, requests: int) -> float:
+        """Take note of what a throttle needs; return by how much the intervals of all of them must grow."""
+        self._demands[uid] = (interval, requests)
+        connection = self._connection
+        limit = connection.access.spec.rate_limit if connection else None
+        if connection is None or limit is None:
+            return 1.0
+        now = asyncio.get_running_loop().time()
+        if now - self._stretched_at >= STRETCH_AGE.total_seconds():
+            found = [outcome.found for outcome in connection.outcomes.values()]
+            pages = max((count.pages for count in found if not isinstance(count, CXoneError)), default=1)
+            self._stretched_at = now
+            self._stretch = stretch(
+                self._demands.values(), pages=pages, requests_per_second=limit.requests_per_second
+            )
+        return self._stretch
+
+    def forget(self, uid: str) -> None:
+        """A throttle needs nothing any more."""
+        self._demands.pop(uid, None)
+
+    async def close(self) -> None:
+        """End what is under way and let go of the connections."""
+        await self._looking.close()
+        if self._connection is not None:
+            await _close(self._connection)
+            self._connection = None
+        if self._closing:
+            await asyncio.wait(set(self._closing))
+
+
+def _reason(error: CXoneError | None) -> str | None:
+    return error.reason if error else None
+
+
+async def _close(connection: _Connection) -> None:
+    for flight in connection.flights.values():
+        await flight.close()
+    await connection.dialect.close()
