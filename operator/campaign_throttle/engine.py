@@ -59,7 +59,9 @@ class Engine:
         self._claim(throttle)
 
     def _claim(self, throttle: Throttle) -> None:
-        self.throttles.claim(throttle, Claim.of(throttle.body, self.tenants.spec_of(throttle.tenant_key)))
+        key = throttle.tenant_key
+        able = not throttle.lapsed and self.tenants.offers(key, throttle.namespace)
+        self.throttles.claim(throttle, Claim.of(throttle.body, self.tenants.spec_of(key), able=able))
 
     def register_tenant(self, kind: TenantKind, body: Mapping[str, Any]) -> None:
         """Take in a tenant as the watch brought it; its throttles look at it at once if it is declared anew."""
@@ -178,6 +180,11 @@ class Engine:
         finally:
             await self._end_poll(throttle)
             throttle.acting = False
+        could = throttle.may_act
+        if not throttle.gone:
+            self._claim(throttle)
+        if throttle.may_act and not could:
+            throttle.nudged.set()  # what it turned out to be able to do, it does at once
         throttle.due = next_due(throttle.interval, _phase(throttle), clock())
         if clock() < throttle.settled < throttle.due:
             throttle.due = throttle.settled  # what was excused as being on its way is not any more then

@@ -115,7 +115,8 @@ class Reconciler:
         decision = policy.decide(spec, throttle.recall(), seen.observation, outcome.now)
         throttle.memory = decision.memory
         outcome = replace(outcome, decision=decision, state=decision.state)
-        if decision.action is not None and tenant is not None and not throttle.superseded:
+        throttle.lapsed = outcome.error is not None and outcome.error.permanent
+        if decision.action is not None and tenant is not None and throttle.may_act and not throttle.superseded:
             throttle.acting = True  # until it is accounted for
             outcome = await self._act(throttle, spec, outcome, decision.action, tenant=tenant, seen=seen)
         await self._report(throttle, previous, outcome, post)

@@ -74,6 +74,7 @@ class Throttle:
     tenant: Tenant | None = None
     stretched: bool = False
     settled: float = 0.0
+    lapsed: bool = False
     warned: set[int] = field(default_factory=set)
     adopted_from: "Throttle | None" = None
     claim: "Claim | None" = None
@@ -93,6 +94,11 @@ class Throttle:
         was_generation, was_request = self.handled
         if generation != was_generation or (request is not None and request != was_request):
             self.nudged.set()
+
+    @property
+    def may_act(self) -> bool:
+        """Whether its claim to the campaign is one that counts."""
+        return self.claim is None or self.claim.active
 
     @property
     def superseded(self) -> bool:
@@ -199,7 +205,8 @@ class Claim:
     """A throttle's claim to a campaign: the oldest controls it, of equally old ones that of the smaller uid.
 
     ``place`` is the campaign, of one tenant of CXone; ``skills`` are those of it that are claimed, none means all.
-    ``active`` is whether the throttle would act: not suspended, not Observe, not being deleted, and valid.
+    ``active`` is whether the throttle would act: not suspended, not Observe, not being deleted, valid, and able to: one
+    whose tenant is not offered to its namespace, or refuses its credentials, keeps nobody else from the campaign.
     """
 
     created: str
@@ -211,15 +218,16 @@ class Claim:
     active: bool = field(compare=False)
 
     @classmethod
-    def of(cls, body: Mapping[str, Any], tenant: CXoneTenantSpec | None) -> "Claim":
-        """The claim of an object to a campaign of a tenant, which may not be there."""
+    def of(cls, body: Mapping[str, Any], tenant: CXoneTenantSpec | None, *, able: bool = True) -> "Claim":
+        """The claim of an object to a campaign of a tenant, which may not be there, or not for it."""
         metadata, spec = body["metadata"], body.get("spec") or {}
         skills: frozenset[int] = frozenset()
         try:
             valid = CampaignThrottleSpec.model_validate(spec)
             skills = frozenset(valid.skill_ids or ())
             active = (
-                tenant is not None
+                able
+                and tenant is not None
                 and not tenant.suspend
                 and not valid.suspend
                 and valid.mode is Mode.ENFORCE
@@ -243,6 +251,13 @@ class Claim:
         return self.place == other.place and not (
             self.skills and other.skills and self.skills.isdisjoint(other.skills)
         )
+
+
+def _was_unable(body: Mapping[str, Any]) -> bool:
+    """Whether only a person could mend what an object's last poll met, so that it had no claim."""
+    conditions = read_status(body.get("status") or {}).conditions or ()
+    stalled = next((found.reason for found in conditions if found.type == "Stalled"), None)
+    return stalled not in (None, "CampaignConflict", "InvalidSpec")
 
 
 def _same_claim(one: Claim, other: Claim) -> bool:
@@ -276,6 +291,7 @@ class Throttles:
                 name=metadata["name"],
                 uid=metadata["uid"],
                 created=asyncio.get_running_loop().time(),
+                lapsed=_was_unable(body),
             )
         throttle.body = body
         throttle.notice(body)

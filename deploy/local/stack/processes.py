@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stack.waiting import wait_for
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 STOP_SECONDS = 10.0
 
 

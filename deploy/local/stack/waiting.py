@@ -8,7 +8,7 @@ T = TypeVar("T")
 PAUSE = 0.02
 
 
-def wait_for(question: Callable[[], T], what: str, *, seconds: float = 20.0, pause: float = PAUSE) -> T:
+def wait_for(question: Callable[[], T], what: str, *, seconds: float = 60.0, pause: float = PAUSE) -> T:
     """Ask until the answer is truthy, and return it.
 
     Raises:

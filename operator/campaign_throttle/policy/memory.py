@@ -156,8 +156,9 @@ def attribute(memory: Memory, seen: Observation, interval: timedelta, now: datet
     )
     if seen.state is PAUSED:
         known = replace(known, landed=True)
-    if memory.fresh and seen.changed_at is not None and seen.changed_at <= now:
-        known = replace(known, changed_at=latest(known.changed_at, seen.changed_at))
+    if memory.fresh and seen.changed_at is not None:
+        # CXone tells milliseconds and ``now`` is cut to seconds: a change of this second is not one of the future.
+        known = replace(known, changed_at=latest(known.changed_at, min(seen.changed_at, now)))
     intent = memory.intent
     if intent is not None and seen.state is _intended(intent):
         known = replace(known, intent=None)

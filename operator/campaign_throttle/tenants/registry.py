@@ -119,6 +119,7 @@ class Tenants:
         self._own_namespace = own_namespace
         self._entries: dict[TenantKey, Entry] = {}
         self._users: dict[TenantKey, set[str]] = {}
+        self._deleted: dict[TenantKey, float] = {}
         self._labels: dict[str, tuple[float, Mapping[str, str]]] = {}
         self._leaving: dict[Tenant, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -160,6 +161,8 @@ class Tenants:
         if entry is None or entry.uid != body["metadata"]["uid"]:
             return None
         del self._entries[key]
+        if key in self._users:
+            self._deleted[key] = asyncio.get_running_loop().time()
         self._retire(entry)
         return entry
 
@@ -194,6 +197,7 @@ class Tenants:
             users.discard(uid)
             if not users:
                 del self._users[key]
+                self._deleted.pop(key, None)
             self._nudge(key)
 
     def users(self, key: TenantKey) -> frozenset[str]:
@@ -218,9 +222,11 @@ class Tenants:
         return entry.spec if entry else None
 
     def changed(self, key: TenantKey | None) -> float:
-        """When a tenant was declared last; a time of the event loop, the beginning of time for the default one."""
-        entry = self._entries.get(key) if key else None
-        return entry.changed if entry else float("-inf")
+        """When a tenant was declared or deleted last; a time of the event loop."""
+        if key is None:
+            return float("-inf")
+        entry = self._entries.get(key)
+        return entry.changed if entry else self._deleted.get(key, float("-inf"))
 
     async def resolve(self, key: TenantKey | None, namespace: str) -> Tenant:
         """The tenant that a throttle of a namespace uses.
@@ -246,21 +252,29 @@ class Tenants:
             raise TenantNotReady(f"{key} is not ready: InvalidSpec: {entry.invalid}")
         return entry.tenant
 
-    async def _allows(self, entry: Entry, namespace: str) -> bool:
-        allowed = entry.allowed
+    def offers(self, key: TenantKey | None, namespace: str) -> bool:
+        """Whether a namespace may use a tenant, as far as that is known without asking."""
+        if key is None or key.kind is TenantKind.NAMESPACED:
+            return True
+        entry = self._entries.get(key)
+        allowed = entry.allowed if entry else None
         if allowed is None:
             return False
         if allowed.names is not None:
             return namespace in allowed.names
-        if allowed.selector is None:
-            return False
+        known = self._labels.get(namespace)
+        return known is not None and allowed.selector is not None and allowed.selector.matches(dict(known[1]))
+
+    async def _allows(self, entry: Entry, namespace: str) -> bool:
         try:
-            return allowed.selector.matches(dict(await self._labels_of(namespace)))
+            if entry.allowed is not None and entry.allowed.selector is not None:
+                await self._labels_of(namespace)
         except NamespaceNotRead as problem:
             raise TenantNotReady(
                 f"whether {entry.key} is offered to namespace {namespace} is not known: its labels can't be read: "
                 f"{problem}"
             ) from None
+        return self.offers(entry.key, namespace)
 
     async def _labels_of(self, namespace: str) -> Mapping[str, str]:
         now = asyncio.get_running_loop().time()

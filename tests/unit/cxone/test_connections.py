@@ -157,30 +157,34 @@ async def proxy(target_port, *, refuse=None):
     heads, tasks = [], set()
 
     async def pump(reader, writer):
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
         writer.close()
+
+    async def pass_on(head, reader, writer):
+        target_reader, target_writer = await asyncio.open_connection("127.0.0.1", target_port)
+        try:
+            if head.startswith(b"CONNECT "):
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                target_writer.write(head)
+            await asyncio.gather(pump(reader, target_writer), pump(target_reader, writer))
+        finally:
+            target_writer.close()
 
     async def serve(reader, writer):
         tasks.add(asyncio.current_task())
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-            return
-        heads.append(head.decode())
-        if refuse:
-            writer.write(refuse)
-            writer.close()
-            return
-        there = await asyncio.open_connection("127.0.0.1", target_port)
-        if head.startswith(b"CONNECT "):
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        else:
-            there[1].write(head)
-        await asyncio.gather(pump(reader, there[1]), pump(there[0], writer))
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+                heads.append(head.decode())
+                if refuse:
+                    writer.write(refuse)
+                else:
+                    await pass_on(head, reader, writer)
+            finally:
+                writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     server.heads = heads
