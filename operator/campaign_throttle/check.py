@@ -8,8 +8,8 @@ from typing import TypeVar
 from campaign_throttle.cxone.campaigns import SCOPES
 from campaign_throttle.cxone.connect import Observers
 from campaign_throttle.cxone.endpoints import EndpointPolicy
-from campaign_throttle.cxone.errors import CXoneError
-from campaign_throttle.cxone.protocol import Campaign, Headcount, Target
+from campaign_throttle.cxone.errors import CredentialsRejected, CXoneError
+from campaign_throttle.cxone.protocol import Campaign, Dialect, Headcount, Probe, Target
 from campaign_throttle.resources.behaviour import Agents
 from campaign_throttle.resources.tenant import Api
 from campaign_throttle.tenants import AccessSource, connector
@@ -53,9 +53,7 @@ async def check(
     deadline = asyncio.get_running_loop().time
     agents = Agents()
     try:
-        probe = await _line(
-            say, "token", dialect.probe(deadline() + TIME_LIMIT), lambda found: f"granted, for {found.endpoint}"
-        )
+        probe = await _token(say, dialect, deadline() + TIME_LIMIT)
         if probe is None:
             return False
         missing = [scope for scope in SCOPES if probe.scopes and scope not in probe.scopes]
@@ -82,6 +80,20 @@ async def check(
         return not missing and headcount is not None and campaign is not None
     finally:
         await dialect.close()
+
+
+async def _token(say: Say, dialect: Dialect, deadline: float) -> Probe | None:
+    """Whether a token is granted; what the API then refuses is for the lines below to tell."""
+    try:
+        probe = await dialect.probe(deadline)
+    except CXoneError as error:
+        granted = None if isinstance(error, CredentialsRejected) else dialect.known
+        if granted is None:
+            say(f"FAILED  token     {error.reason}: {error}")
+            return None
+        probe = granted
+    say(f"ok      token     granted, for {probe.endpoint}")
+    return probe
 
 
 def _say_skills(say: Say, campaign: Campaign) -> None:

@@ -53,7 +53,13 @@ def _namespaces(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _suffixes(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
-        if not _SUFFIX.fullmatch(name):
+        try:
+            EndpointPolicy((name,))
+        except ValueError:
+            valid = False
+        else:
+            valid = _SUFFIX.fullmatch(name) is not None
+        if not valid:
             raise ValueError(f"{name[:64]!r} is no suffix of a host name, for example nicecxone.com")
     if not names:
         raise ValueError("at least one suffix of a host name is needed, for example nicecxone.com")

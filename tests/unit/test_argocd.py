@@ -74,6 +74,7 @@ class Throttle:
             campaign_error=error,
             state=seen.state,
             action_error=action_error,
+            suspended_by="spec.suspend is true" if self.spec.suspend else None,
         )
         self.memory = decision.memory
         self.status = status.build(self.status, outcome)

@@ -14,7 +14,7 @@ import campaign_throttle
 from campaign_throttle import policy
 from campaign_throttle.cxone import errors
 from campaign_throttle.outcome import Refusal
-from campaign_throttle.policy import Decision, Observation
+from campaign_throttle.policy import Decision, Observation, SkillMemory
 from campaign_throttle.resources import behaviour, catalogue, throttle
 from campaign_throttle.resources.behaviour import (
     Fallback,
@@ -29,6 +29,7 @@ from campaign_throttle.resources.behaviour import (
 from campaign_throttle.resources.throttle import Action, Intent, Mode
 from unit.test_status import (
     FAILURE_THRESHOLD,
+    GRACED,
     OTHER,
     PAUSED,
     PERMANENT,
@@ -76,6 +77,19 @@ class Witness(Polls):
     def not_sent(self, agents, state=RUNNING):
         """An action is due, and another spec or an API server that is away comes between."""
         self.decided(self.base(agents=agents, state=state))
+
+    def poll_skill(self, agents):
+        """A poll of a campaign whose one skill runs, whatever was done to it."""
+        outcome = self.base(agents=agents)
+        seen = Observation(agents, RUNNING, skills=(SkillMemory(101, "Renewals", running=True),))
+        decision = policy.decide(self.spec, self.memory, seen, outcome.now)
+        if decision.action is not None:
+            memory = policy.announced(decision.memory, decision.action, outcome.now)
+            done = Intent(action=decision.action, time=outcome.now)
+            memory = policy.accepted(memory, decision.action, outcome.now, [(101, True)])
+            outcome = replace(outcome, done=done)
+            decision = replace(decision, memory=memory, state=policy.state_of(memory.skills))
+        self.report(replace(outcome, decision=decision, state=decision.state))
 
     def decided(self, outcome):
         seen = Observation(outcome.agents, outcome.state)
@@ -162,6 +176,17 @@ def fallback():
     yield polls
 
 
+def skills():
+    """An ACD tenant: the stop of a skill is accepted, and the skill runs on."""
+    polls = Witness()
+    polls.poll_skill(agents=20)
+    polls.poll_skill(agents=1)
+    polls.now += timedelta(hours=1)
+    polls.poll_skill(agents=1)
+    polls.report(replace(polls.base(), decision=Decision("Unknown", polls.memory), scheduled=(101,)))
+    yield polls
+
+
 def faults():
     for error in (*TRANSIENT, *PERMANENT):
         polls = Witness()
@@ -169,9 +194,14 @@ def faults():
             polls.poll(error=error)
         polls.poll()
         yield polls
+    for error in GRACED:
+        polls = Witness()
+        for _ in range(FAILURE_THRESHOLD):
+            polls.decided(replace(polls.base(), agents_error=error, campaign_error=error, settling=True))
+        yield polls
     polls = Witness()
-    new = replace(polls.base(), agents_error=PERMANENT[0], campaign_error=PERMANENT[0], settling=True)
-    polls.decided(new)
+    gone = errors.CampaignNotFound("404")  # an ACD tenant: without the campaign it isn't known whose agents count
+    polls.decided(replace(polls.base(), agents_error=gone, campaign_error=gone))
     yield polls
     for error in (AWAY, errors.Forbidden("403")):
         polls = Witness()
@@ -182,7 +212,7 @@ def faults():
 
 @pytest.fixture(scope="module")
 def witnesses():
-    scenes = (thresholds, patience, people, observing, calling_hours, fallback, faults)
+    scenes = (thresholds, patience, people, observing, calling_hours, fallback, skills, faults)
     return [witness for scene in scenes for witness in scene()]
 
 

@@ -18,11 +18,12 @@ from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
 from campaign_throttle.reconcile import Reconciler
 from campaign_throttle.resources import RECONCILE_ANNOTATION
-from campaign_throttle.tenants import Tenant
+from campaign_throttle.tenants import Default, FixedAccess, Tenant
 from campaign_throttle.throttles import Throttle
 from cxone_simulator.model import PERSON, AgentState
 from cxone_simulator.traffic import PathClass
 from unit.cxone.tenant_at_work import At, tenant, until
+from unit.declared_tenants import Cluster, access_to, connects_to, tenants_of
 
 
 @dataclass
@@ -125,7 +126,8 @@ class Work:
         self.throttle = Throttle("default", "sales", "uid-1", created=0.0)
 
     def agents(self, number: int) -> None:
-        self.tenant._counts.clear()  # as time would have made the shared count too old
+        if self.tenant._connection is not None:
+            self.tenant._connection.outcomes.clear()  # as time would have made the shared count too old
         self.at.sim.tenant.set_counts({AgentState.AVAILABLE: number})
 
     @property
@@ -146,10 +148,11 @@ class Work:
 async def working(**spec) -> AsyncIterator[Work]:
     wall = Wall()
     async with tenant(now=wall, agents=20) as at:
-        shared = Tenant("default", at.dialect)
+        access = access_to(at.sim.url)
+        shared = Tenant(FixedAccess(access), connects_to(at.sim.url))
         server = Server({"campaignID": "cmp-1", "interval": "30s", **spec})
         reconciler = Reconciler(
-            tenant=shared,
+            tenants=tenants_of(Cluster(), at.sim.url, default=Default(shared, access.spec)),
             writer=server,
             minimum_interval=timedelta(seconds=1),
             heartbeat=timedelta(minutes=5),
@@ -353,7 +356,7 @@ async def test_ownership_that_only_memory_has_is_written_before_a_stop_ends_the_
             await asyncio.sleep(0.05)  # until long after the engine has noticed
 
     work.server.on_write = slowly
-    running = Engine(work.reconciler, Metrics())
+    running = Engine(work.reconciler, Metrics(), {})
     monkeypatch.setattr(Engine, "ACTION_GRACE", timedelta(seconds=30))
     body = kopf.Body(work.server.body())
     running.register(body)
@@ -464,7 +467,7 @@ async def test_an_empty_reconcile_annotation_is_one_request_and_is_echoed(work):
 
 @pytest.fixture
 def running(work):
-    return Engine(work.reconciler, Metrics())
+    return Engine(work.reconciler, Metrics(), {})
 
 
 async def test_an_object_that_waits_for_somebody_elses_finalizer_is_not_stuck(work, running):

@@ -18,7 +18,7 @@ from campaign_throttle.settings import (
 
 SECRET = "s3cret-of-the-client"
 TENANT = {
-    "CXONE_BASE_URL": "https://cxone.example",
+    "CXONE_BASE_URL": "https://cxone.nicecxone.com",
     "CXONE_CLIENT_ID": "throttle",
     "CXONE_CLIENT_SECRET": SECRET,
 }
@@ -144,13 +144,13 @@ def test_no_text_at_all_makes_a_base_url_into_two_things(text):
 
 def test_a_tenant_that_is_not_configured_is_no_error():
     tenant = default_tenant()
-    assert tenant.credentials is None
+    assert tenant.access is None
     assert tenant.base_url is None
 
 
 def test_empty_variables_are_variables_that_are_not_set(env):
     env(**dict.fromkeys(TENANT, ""), CAMPAIGN_THROTTLE_METRICS_ADDRESS="", CAMPAIGN_THROTTLE_NAMESPACES="")
-    assert default_tenant().credentials is None
+    assert default_tenant().access is None
     operator = load_operator_settings({})
     assert operator.metrics_address is None
     assert operator.namespaces == ()
@@ -171,8 +171,8 @@ def test_each_setting_of_the_tenant_may_come_from_a_file(env, tmp_path):
         env(**{f"{name}_FILE": tmp_path / name})
     tenant = default_tenant()
     assert tenant.base_url == TENANT["CXONE_BASE_URL"]
-    assert tenant.credentials.client_id == "throttle"
-    assert tenant.credentials.client_secret.get_secret_value() == SECRET
+    secrets = {key: value.get_secret_value() for key, value in tenant.access.credentials.items()}
+    assert secrets == {"clientID": "throttle", "clientSecret": SECRET}
 
 
 def test_a_variable_and_its_file_at_once_are_a_contradiction(env, tmp_path):
@@ -213,17 +213,54 @@ def test_a_secret_that_was_put_where_its_path_belongs_is_not_shown(env):
 def test_a_secret_is_not_in_the_representation_of_the_settings(env):
     env(**TENANT)
     tenant = default_tenant()
-    assert SECRET not in repr(tenant) + str(tenant) + repr(tenant.credentials)
+    assert SECRET not in repr(tenant) + str(tenant) + repr(tenant.access)
 
 
-@pytest.mark.parametrize("listed", ["", "localhost:8787", "localhost", "other:80,localhost:8788"])
-def test_plain_http_to_a_host_that_is_not_listed_is_refused(env, listed):
-    env(**TENANT | {"CXONE_BASE_URL": "http://localhost:8787"}, CAMPAIGN_THROTTLE_ALLOW_INSECURE_HOSTS=listed)
-    if listed == "localhost:8787":
-        assert default_tenant().base_url == "http://localhost:8787"
-    else:
-        [line] = refused()
-        assert line.startswith("CXONE_BASE_URL: plain http to localhost:8787")
+SIMULATOR = "http://localhost:8787"
+
+
+@pytest.mark.parametrize("listed", ["", "localhost", "other:80,localhost:8788", "127.0.0.1:8787"])
+@pytest.mark.parametrize("url", [SIMULATOR, "http://api.nicecxone.com"])
+def test_plain_http_to_a_host_that_is_not_listed_is_refused(env, listed, url):
+    env(**TENANT | {"CXONE_BASE_URL": url}, CAMPAIGN_THROTTLE_ALLOW_INSECURE_HOSTS=listed)
+    [line] = refused()
+    assert line.startswith("CXONE_BASE_URL: ")
+    assert "to CAMPAIGN_THROTTLE_ALLOWED_HOSTS" in line or "plain http to api.nicecxone.com" in line
+
+
+def test_plain_http_to_a_host_that_is_listed_is_taken(env):
+    env(**TENANT | {"CXONE_BASE_URL": SIMULATOR}, CAMPAIGN_THROTTLE_ALLOW_INSECURE_HOSTS="x:1,localhost:8787")
+    assert default_tenant().access.spec.base_url == SIMULATOR
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://nicecxone.com.evil.example",
+        "https://evil-nicecxone.com",
+        "https://169.254.169.254",
+        "https://localhost",
+    ],
+)
+def test_a_host_that_is_none_of_cxone_is_refused_before_anything_is_sent(env, url):
+    env(**TENANT | {"CXONE_BASE_URL": url})
+    [line] = refused()
+    assert line.startswith("CXONE_BASE_URL: ")
+
+
+def test_another_domain_can_be_allowed(env):
+    env(**TENANT | {"CXONE_BASE_URL": "https://cxone.acme.example"})
+    refused()
+    env(CAMPAIGN_THROTTLE_ALLOWED_HOSTS="nicecxone.com, acme.example")
+    assert default_tenant().base_url == "https://cxone.acme.example"
+
+
+@pytest.mark.parametrize("names", ["com", "10.0.0.1", "*", "a..b", "http://acme.example", ",", "acme.example:443"])
+def test_what_is_no_domain_is_no_suffix_of_hosts(env, names):
+    """Else a list could be so short that it allows everything."""
+    env(CAMPAIGN_THROTTLE_ALLOWED_HOSTS=names)
+    [line] = refused()
+    assert line.startswith("CAMPAIGN_THROTTLE_ALLOWED_HOSTS: ")
 
 
 # Flags and environment

@@ -4,14 +4,15 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from campaign_throttle.cxone.errors import CXoneTimeout, InvalidResponse
-from campaign_throttle.tenants import Tenant, shared_age
+from campaign_throttle.resources.behaviour import Agents
+from campaign_throttle.resources.behaviour import AgentState as State
+from campaign_throttle.tenants import FixedAccess, Tenant
 from cxone_simulator.model import AgentState
 from cxone_simulator.traffic import PathClass
-from unit.cxone.tenant_at_work import tenant, until
+from unit.cxone.tenant_at_work import INTERVAL, tenant, until
+from unit.declared_tenants import access_to, connects_to
 
 FRESH, SHARED, OLD = timedelta(0), timedelta(seconds=2), timedelta(hours=1)
 
@@ -19,14 +20,15 @@ FRESH, SHARED, OLD = timedelta(0), timedelta(seconds=2), timedelta(hours=1)
 @pytest.fixture
 async def at():
     async with tenant(agents=100) as at:
-        at.tenant = Tenant("default", at.dialect)
+        at.tenant = Tenant(FixedAccess(access_to(at.sim.url)), connects_to(at.sim.url))
         yield at
         await at.tenant.close()
 
 
-async def agents(at, max_age=SHARED, seconds=60.0, **states):
-    reading = await at.tenant.available_agents(max_age=max_age, deadline=at.deadline(seconds), **states)
-    return reading.agents
+async def agents(at, max_age=SHARED, seconds=60.0, **fields):
+    wanted = Agents(**fields)
+    reading = await at.tenant.read_agents(wanted, max_age=max_age, deadline=at.deadline(seconds))
+    return reading.headcount.count(wanted, None, INTERVAL)
 
 
 def counts(at):
@@ -115,8 +117,7 @@ async def test_each_caller_is_over_at_a_deadline_of_its_own(at):
 
 async def test_different_states_are_different_counts(at):
     at.sim.tenant.set_counts({AgentState.AVAILABLE: 7, AgentState.BUSY: 2})
-    busy = frozenset({"busy"})
-    assert await asyncio.gather(agents(at), agents(at, states=busy)) == [7, 2]
+    assert await asyncio.gather(agents(at), agents(at, states=[State.BUSY])) == [7, 2]
 
 
 async def test_the_same_failure_can_be_raised_many_times_without_growing(at):
@@ -132,24 +133,10 @@ async def test_the_same_failure_can_be_raised_many_times_without_growing(at):
 
 async def test_closing_ends_a_count_under_way(at):
     def under_way():
-        return [task for task in asyncio.all_tasks() if "Tenant._count" in repr(task.get_coro())]
+        return [task for task in asyncio.all_tasks() if "Tenant._read" in repr(task.get_coro())]
 
     at.fault(kind="hang", path="agents")
     with pytest.raises(CXoneTimeout):
         await agents(at, seconds=0.1)
     await at.tenant.close()
     assert not under_way()
-
-
-@given(st.integers(1, 3600))
-def test_a_shared_count_is_two_seconds_or_a_fifth_of_an_interval_old_and_never_more_than_half(seconds):
-    age = shared_age(timedelta(seconds=seconds)).total_seconds()
-    assert age <= seconds / 2
-    assert age == pytest.approx(min(seconds / 2, max(2, seconds / 5)))
-
-
-@given(st.text(min_size=1))
-def test_the_phase_of_a_tenant_is_a_share_of_an_interval_and_depends_on_its_name_alone(name):
-    phase = Tenant(name, None).phase
-    assert 0 <= phase < 1
-    assert phase == Tenant(name, None).phase

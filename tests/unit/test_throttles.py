@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from campaign_throttle.resources import RECONCILE_ANNOTATION
 from campaign_throttle.resources.throttle import CampaignThrottleStatus, Owner
-from campaign_throttle.throttles import Stored, Throttle, Throttles, first_due, next_due, read_status, wish
+from campaign_throttle.throttles import (
+    Claim,
+    Stored,
+    Throttle,
+    Throttles,
+    first_due,
+    next_due,
+    read_status,
+    wish,
+)
+from unit.declared_tenants import campaigns_spec
 
 intervals = st.integers(1, 3600).map(lambda seconds: timedelta(seconds=seconds))
 fine_intervals = st.integers(1_000, 3_600_000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
@@ -241,21 +251,29 @@ def claimed(uid, *, created, spec=None, status=None, version=1, **metadata):
     }
 
 
+TENANT = campaigns_spec("https://api.nicecxone.com")
 OWNER = {"pausedBy": "Operator", "campaignState": "Paused", "lastPollTime": "2026-11-24T12:00:00Z"}
+
+
+def take_in(throttles, body, tenant=TENANT):
+    """Register an object, and let it claim its campaign of a tenant."""
+    found = throttles.register(body)
+    throttles.claim(found, Claim.of(body, tenant))
+    return found
 
 
 def pair(first=None, second=None):
     """The owner of a pause, suspended now, and the younger throttle of the same campaign."""
     throttles = Throttles()
-    owner = throttles.register(claimed("a", created="1", spec={"suspend": True}, status=first or OWNER))
-    heir = throttles.register(claimed("b", created="2", status=second))
+    owner = take_in(throttles, claimed("a", created="1", spec={"suspend": True}, status=first or OWNER))
+    heir = take_in(throttles, claimed("b", created="2", status=second))
     return throttles, owner, heir
 
 
 async def test_the_oldest_throttle_that_acts_controls_its_campaign():
     throttles, owner, heir = pair()
     assert throttles.rival(heir) is None
-    throttles.register(claimed("a", created="1", status=OWNER, version=2))
+    take_in(throttles, claimed("a", created="1", status=OWNER, version=2))
     assert throttles.rival(heir) == owner.claim
     assert heir.overtaken
     assert heir.nudged.is_set()
@@ -291,13 +309,13 @@ async def test_an_intent_is_handed_over_like_a_pause():
 
 async def test_a_new_spec_a_rival_or_the_end_overrules_a_poll_under_way_and_a_mere_request_does_not():
     throttles = Throttles()
-    found = throttles.register(claimed("a", created="2"))
+    found = take_in(throttles, claimed("a", created="2"))
     found.handled = (1, None)
-    throttles.register(claimed("a", created="2", annotations={RECONCILE_ANNOTATION: "now"}, version=2))
+    take_in(throttles, claimed("a", created="2", annotations={RECONCILE_ANNOTATION: "now"}, version=2))
     assert found.nudged.is_set()
     assert not found.superseded
-    throttles.register(claimed("older", created="1"))
+    take_in(throttles, claimed("older", created="1"))
     assert found.superseded
     found.overtaken = False
-    throttles.register(claimed("a", created="2", generation=2, version=3))
+    take_in(throttles, claimed("a", created="2", generation=2, version=3))
     assert found.superseded

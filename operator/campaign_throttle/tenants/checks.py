@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, StatusWriter
 from campaign_throttle.cxone.errors import CXoneError
-from campaign_throttle.cxone.protocol import Probe
 from campaign_throttle.resources.throttle import TenantKind
-from campaign_throttle.tenants.registry import Entry, TenantKey, Tenants
+from campaign_throttle.tenants.registry import Entry, Finding, TenantKey, Tenants
 from campaign_throttle.tenants.status import Look, build
 
 logger = logging.getLogger(__name__)
@@ -80,7 +79,6 @@ class Checks:
         look = await self._looked(entry)
         if entry.generation != generation:
             return timedelta(0)
-        entry.failures = entry.failures + 1 if look.error else 0
         await self._report(entry, look)
         if _is_ready(entry) and not was_ready:
             self._wake(entry.key)
@@ -89,24 +87,21 @@ class Checks:
         return INTERVAL
 
     async def _looked(self, entry: Entry) -> Look:
-        loop = asyncio.get_running_loop()
+        now = asyncio.get_running_loop().time()
         look = Look(
             generation=entry.generation,
             now=self._now().replace(microsecond=0),
             throttles=len(self._tenants.users(entry.key)),
             invalid=entry.invalid,
-            settling=loop.time() - entry.changed < GRACE.total_seconds(),
+            settling=now - entry.changed < GRACE.total_seconds(),
         )
         if entry.spec is None or entry.spec.suspend:
             return look
-        deadline = loop.time() + LOOK_TIMEOUT.total_seconds()
-        try:
-            probe = _evidence(entry, loop.time()) or await entry.tenant.probe(
-                max_age=INTERVAL_WHILE_MISSING, deadline=deadline
-            )
-        except CXoneError as error:
-            return replace(look, error=error, failures=entry.failures + 1)
-        return replace(look, probe=probe)
+        finding = _evidence(entry, now) or _still_good(entry, now) or await _ask(entry, now)
+        if finding != entry.finding:
+            entry.failures = entry.failures + 1 if finding.error else 0
+        entry.finding = finding
+        return replace(look, probe=finding.probe, error=finding.error, failures=entry.failures)
 
     async def _report(self, entry: Entry, look: Look) -> None:
         previous = entry.reported
@@ -136,21 +131,36 @@ class Checks:
             await asyncio.wait(tasks)
 
 
-def _evidence(entry: Entry, now: float) -> Probe | None:
-    """What a throttle's recent poll has told of the tenant; None if it tells nothing.
-
-    Raises:
-        CXoneError: that poll failed.
-    """
-    known = entry.tenant.known
-    if known is None or entry.tenant.last_reading is None:
+def _evidence(entry: Entry, now: float) -> Finding | None:
+    """What a throttle's recent poll has told of the tenant; None if it tells nothing."""
+    tenant = entry.tenant
+    if tenant.last_reading is None:
         return None
-    began, error = entry.tenant.last_reading
+    began, error = tenant.last_reading
     if began < entry.changed or now - began > EVIDENCE_AGE.total_seconds():
         return None
-    if error is not None:
-        raise error.with_traceback(None)
-    return known
+    if error is None and tenant.known is None:
+        return None
+    return Finding(began, tenant.connections, None if error else tenant.known, error)
+
+
+def _still_good(entry: Entry, now: float) -> Finding | None:
+    """The last finding, if it is of the same connection and young: whatever wakes a look, CXone is not asked for it."""
+    found = entry.finding
+    if found is None or found.connections != entry.tenant.connections or found.began < entry.changed:
+        return None
+    limit = INTERVAL_WHILE_MISSING if found.error is not None and found.error.graced else INTERVAL
+    return found if now - found.began < limit.total_seconds() else None
+
+
+async def _ask(entry: Entry, now: float) -> Finding:
+    try:
+        probe = await entry.tenant.probe(
+            max_age=INTERVAL_WHILE_MISSING, deadline=now + LOOK_TIMEOUT.total_seconds()
+        )
+    except CXoneError as error:
+        return Finding(now, entry.tenant.connections, error=error)
+    return Finding(now, entry.tenant.connections, probe=probe)
 
 
 def _is_ready(entry: Entry) -> bool:

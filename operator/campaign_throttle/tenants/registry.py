@@ -11,10 +11,12 @@ from pydantic import ValidationError
 from campaign_throttle.cluster.namespaces import NamespaceNotRead, NamespaceReader
 from campaign_throttle.cxone.errors import (
     CredentialsMissing,
+    CXoneError,
     TenantNotAllowed,
     TenantNotFound,
     TenantNotReady,
 )
+from campaign_throttle.cxone.protocol import Probe
 from campaign_throttle.resources.fields import first_problem
 from campaign_throttle.resources.tenant import (
     AllowedNamespaces,
@@ -59,11 +61,23 @@ class TenantKey:
         return f"{self.kind.value} {self.name}"
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What was found out about a tenant; when that began (a time of the event loop), by which of its connections."""
+
+    began: float
+    connections: int
+    probe: Probe | None = None
+    error: CXoneError | None = None
+
+
 @dataclass
 class Entry:
-    """One tenant resource at work; ``changed`` is when its spec did last: a time of the event loop.
+    """One tenant resource at work.
 
-    ``failures`` counts looks at it that failed, in a row. ``reported`` is the status that the operator stands by.
+    ``changed`` is when its spec did last: a time of the event loop. ``finding`` is the last one, ``failures`` counts
+    those in a row that were failures. ``reported`` is the status that the operator stands by, ``stored`` the one that
+    the API server holds.
     """
 
     key: TenantKey
@@ -74,6 +88,7 @@ class Entry:
     invalid: str | None = None
     changed: float = 0.0
     failures: int = 0
+    finding: Finding | None = None
     reported: TenantStatus | None = None
     stored: TenantStatus | None = None
     nudged: asyncio.Event = field(default_factory=asyncio.Event)
@@ -184,8 +199,8 @@ class Tenants:
 
     def use(self, key: TenantKey | None, uid: str) -> None:
         """A throttle names a tenant, whether there is one of that name or not."""
-        if key is not None:
-            self._users.setdefault(key, set()).add(uid)
+        if key is not None and uid not in (users := self._users.setdefault(key, set())):
+            users.add(uid)
             self._nudge(key)
 
     def leave(self, key: TenantKey | None, uid: str) -> None:

@@ -72,6 +72,8 @@ class Tenant:
         self._stretch, self._stretched_at = 1.0, float("-inf")
         #: How the last reading of the agents went: when it began, and what was wrong. For the tenant's own status.
         self.last_reading: tuple[float, CXoneError | None] | None = None
+        #: How many connections there have been; it tells the findings of one from those of another.
+        self.connections = 0
         #: Called when the tenant turns out to be well, or not to be.
         self.on_turn: Callable[[], None] = lambda: None
 
@@ -211,7 +213,10 @@ class Tenant:
 
     def _replace(self, connection: _Connection | None) -> None:
         """From now on only this one is used: with its predecessor goes the token."""
+        if connection is self._connection:
+            return
         before, self._connection = self._connection, connection
+        self.connections += 1
         self.last_reading = None
         if before is not None:
             before.replaced = True

@@ -332,7 +332,7 @@ async def test_a_stop_that_is_refused_when_repeated_may_have_been_done_the_first
 async def test_of_a_partial_failure_the_rest_is_told():
     async with acd_tenant(skills=skills(skill(101), skill(102), skill(103))) as (at, server):
         server.wrong["/skills/102/stop"] = [403]
-        with pytest.raises(Forbidden, match="Skill Control") as caught:
+        with pytest.raises(Forbidden, match="skill-stop") as caught:
             await at.set_state(PAUSED, 101, 102, 103)
         assert [done.id for done in caught.value.accepted] == [101, 103]
         assert not caught.value.outcome_unknown

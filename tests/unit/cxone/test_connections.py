@@ -130,7 +130,7 @@ async def test_tls_before_1_2_is_refused(authority, server_context):
         lenient.minimum_version = ssl.TLSVersion.TLSv1_1
         lenient.set_ciphers("ALL:@SECLEVEL=0")
     async with tls_server(context) as server:
-        with pytest.raises(CXoneUnreachable, match="TLS|broken off"):
+        with pytest.raises(CXoneUnreachable, match=r"TLS|broken off"):
             await ask(server, ca=authority.pem)
         # The server would have liked to, if only somebody did.
         _, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=lenient, server_hostname=HOST)

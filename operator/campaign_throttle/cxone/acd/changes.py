@@ -37,10 +37,11 @@ async def change_skills(
     Raises:
         CXoneError: the most telling one, if not all were accepted; ``accepted`` are those that were.
     """
-    ordered = sorted(skill_ids)
-    outcomes = await settle(
-        _change(session, skill_id, wanted, deadline, read=read, name_of=name_of) for skill_id in ordered
-    )
+
+    async def change(skill_id: int) -> Skill:
+        return await _change(session, skill_id, wanted, deadline, read=read, name_of=name_of)
+
+    outcomes = await settle(change, sorted(skill_ids))
     accepted = tuple(outcome for outcome in outcomes if isinstance(outcome, Skill))
     failures = [outcome for outcome in outcomes if isinstance(outcome, CXoneError)]
     if not failures:

@@ -69,14 +69,16 @@ class AcdDialect:
             SKILLS_ACTIVITY, ACTIVITY_PATH, deadline=deadline, params=activity.PARAMETERS | {"skip": 0, "top": 1}
         )
         read_page(answer, activity.NAME, activity.WHAT)
-        assert self.known is not None  # no request without a token, and no token without discovery
-        return self.known
+        assert self._discovery.known is not None  # no request without a token, and no token without discovery
+        return Probe(endpoint=self._discovery.known.api_base)
 
     @property
     def known(self) -> Probe | None:
-        """Where the API is, once it was discovered; see the Protocol."""
+        """Where the API is, as it was discovered for the token in use; see the Protocol."""
         endpoints = self._discovery.known
-        return None if endpoints is None else Probe(endpoint=endpoints.api_base)
+        if endpoints is None or self._session.tokens.current is None:
+            return None
+        return Probe(endpoint=endpoints.api_base)
 
     async def close(self) -> None:
         """End what is under way and let go of the connections."""

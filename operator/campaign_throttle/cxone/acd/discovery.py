@@ -65,6 +65,7 @@ class Discovery:
             except CXoneError:
                 if self._known is None:
                     raise
+            # Also if it failed: one that hangs costs one token request its time, and not each.
             self._believed_until = now + KEPT
         return self._known
 

@@ -5,16 +5,16 @@ from typing import Final
 from campaign_throttle.cxone.protocol import DialingState
 from campaign_throttle.cxone.session import Operation
 
-#: The permissions are those of NICE's roles ("ACD Permissions" in NICE's online help, and there the page that starts
-#: and stops skills); an access key has those of its user's role.
+#: The permissions are those of NICE's roles ("ACD Permissions" in NICE's online help); an access key has those of its
+#: user's role. Where NICE's public documents don't say which one a request needs, none is named: a wrong one misleads.
 CAMPAIGN: Final = Operation("campaign", permission="Campaigns View")
 CAMPAIGN_SKILLS: Final = Operation("campaign-skills", permission="Campaigns View")
 SKILL: Final = Operation("skill", permission="Skills View")
 SCHEDULE: Final = Operation("schedule-settings", permission="Skills View")
-SKILL_START: Final = Operation("skill-start", permission="Skill Control")
-SKILL_STOP: Final = Operation("skill-stop", permission="Skill Control")
-SKILLS_ACTIVITY: Final = Operation("skills-activity", permission="Skills View")
-AGENTS_STATES: Final = Operation("agents-states", permission="Users View")
+SKILL_START: Final = Operation("skill-start")
+SKILL_STOP: Final = Operation("skill-stop")
+SKILLS_ACTIVITY: Final = Operation("skills-activity")
+AGENTS_STATES: Final = Operation("agents-states")
 
 CHANGES: Final = {DialingState.PAUSED: SKILL_STOP, DialingState.RUNNING: SKILL_START}
 

@@ -121,7 +121,10 @@ class Roster:
         return describe(facts, selection.controlled, selection.left_out, scheduled)
 
     async def _skills(self, skill_ids: Iterable[int], campaign_id: str, deadline: float) -> list[SkillFacts]:
-        return await all_of(self.skill(skill_id, deadline, campaign_id=campaign_id) for skill_id in skill_ids)
+        async def skill(skill_id: int) -> SkillFacts:
+            return await self.skill(skill_id, deadline, campaign_id=campaign_id)
+
+        return await all_of(skill, skill_ids)
 
     async def _scheduled(self, target: Target, skill_ids: Iterable[int], deadline: float) -> frozenset[int]:
         """Those of the skills that have a schedule. Not to be told (no permission, say) is not to have one."""
@@ -134,7 +137,7 @@ class Roster:
             return read_schedule(answer, skill_id)
 
         skill_ids = tuple(skill_ids)
-        outcomes = await settle(scheduled(skill_id) for skill_id in skill_ids)
+        outcomes = await settle(scheduled, skill_ids)
         return frozenset(
             skill_id
             for skill_id, outcome in zip(skill_ids, outcomes, strict=True)

@@ -1,0 +1,154 @@
+"""Many throttles on one tenant: what they cost it, and how they share what it allows."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from control_plane import ControlPlane
+from integration.namespaces import Namespace
+from integration.pace import wait_for
+from integration.tenancy import apply, reaching, secret, tenant
+from integration.watching import apply_all, polls_again
+from stack import Operator, Simulator
+
+THROTTLES = 200
+INTERVAL = 5.0
+WINDOW = 60.0
+RATE, BURST = 20, 10
+AGENTS = 150  # two pages
+
+
+@pytest.fixture
+def simulators(tmp_path: Path) -> Iterator[dict[str, Simulator]]:
+    """Two tenants with many campaigns each, all running, and agents for two pages."""
+    found = {}
+    for name in ("free", "limited"):
+        (tmp_path / name).mkdir()
+        found[name] = Simulator(tmp_path / name)
+        found[name].set_agents(available=AGENTS)
+        for number in range(THROTTLES):
+            found[name].add_campaign(f"cmp-{number}", status="RUNNING")
+    yield found
+    for simulator in found.values():
+        simulator.stop()
+
+
+@pytest.fixture
+def operator(
+    tmp_path: Path,
+    operator_kubeconfig: Path,
+    simulators: dict[str, Simulator],
+    plane: ControlPlane,
+    namespace: Namespace,
+) -> Iterator[Operator]:
+    """An operator, and both tenants declared: one of them with a rate limit."""
+    limit = {"requestsPerSecond": RATE, "burst": BURST}
+    apply(
+        plane,
+        [
+            *(secret("free"), tenant("free", simulators["free"])),
+            *(secret("limited"), tenant("limited", simulators["limited"], rateLimit=limit)),
+        ],
+        namespace.name,
+    )
+    operator = Operator(tmp_path, operator_kubeconfig, None, environment=reaching(*simulators.values()))
+    yield operator
+    # While it runs: afterwards somebody would have to take 400 finalizers away.
+    plane.kubectl("delete", "campaignthrottles", "--all", "-n", namespace.name, timeout=300)
+    operator.stop()
+    assert "Traceback" not in operator.text(), operator.text()[-4000:]
+
+
+def test_what_many_throttles_cost_their_tenant(
+    operator: Operator, namespace: Namespace, simulators: dict[str, Simulator]
+) -> None:
+    for name in simulators:
+        spec = {"interval": f"{INTERVAL:.0f}s", "tenantRef": {"name": name}}
+        apply_all(
+            namespace,
+            {f"{name}-{number}": {"campaignID": f"cmp-{number}"} | spec for number in range(THROTTLES)},
+        )
+    for simulator in simulators.values():
+        wait_for(lambda s=simulator: len(polls_of(s)) == THROTTLES, "all throttles to be polled", pause=0.5)
+    # What begins all at once comes into step within an interval, a stretched one too.
+    stretched = namespace.wait_for_status("limited-0", lambda status: "effectiveInterval" in status, "the stretch")
+    effective = float(stretched["effectiveInterval"].removesuffix("s"))
+    began = time.time() + effective
+    wait_for(lambda: time.time() > began + WINDOW + effective, "a minute of polls", seconds=WINDOW * 4, pause=1.0)
+    free = window(simulators["free"], began, WINDOW)
+    counts = len([request for request in free if request["pathClass"] == "agents"])
+    reads = len([request for request in free if request["pathClass"] == "campaign-read"])
+    print(f"free: {counts} pages of agents and {reads} campaigns in {WINDOW:.0f} s")
+    pages = 2
+    assert counts <= (WINDOW / INTERVAL + 1) * pages
+    assert reads <= 1.05 * THROTTLES * WINDOW / INTERVAL
+    for name, simulator in simulators.items():
+        assert len(simulator.requests("token")) == 1, name
+
+    whole = simulators["limited"].requests()
+    worst = most_in_a_second(whole)
+    limited = window(simulators["limited"], began, WINDOW + effective)
+    polled = Counter(request["campaign"] for request in limited if request["pathClass"] == "campaign-read")
+    least, most = min(polled.values()), max(polled.values())
+    print(
+        f"limited: {worst} requests in the worst second, {len(limited)} in all; polled {least} to {most} times at "
+        f"{effective} s"
+    )
+    assert worst <= RATE + BURST
+    assert len(polled) == THROTTLES
+    assert least >= 0.8 * most
+    assert effective > INTERVAL
+
+
+def test_a_path_that_is_limited_is_left_alone_by_all_and_the_other_tenant_goes_on(
+    operator: Operator, namespace: Namespace, simulators: dict[str, Simulator]
+) -> None:
+    for name in simulators:
+        spec = {"interval": "1s", "tenantRef": {"name": name}}
+        apply_all(namespace, {f"{name}-{number}": {"campaignID": f"cmp-{number}"} | spec for number in range(5)})
+    polls_again(operator, namespace, "free-0", times=2)
+    polls_again(operator, namespace, "limited-0", times=2)
+    limited, free = simulators["limited"], simulators["free"]
+    limited.add_fault("status", path="campaign-read", code=429, retryAfter=7, count=1)
+    refused = wait_for(
+        lambda: [request for request in limited.requests("campaign-read") if request["status"] == 429], "a 429"
+    )[0]
+    after = wait_for(
+        lambda: [request for request in limited.requests("campaign-read") if request["seq"] > refused["seq"] + 20],
+        "reads after it",
+    )
+    # Whatever was under way together with the one that was refused had been sent before.
+    gap = [request["time"] - refused["time"] for request in after]
+    later = [seconds for seconds in gap if seconds > 0.5]
+    print(f"the first read {min(later):.2f} s after the 429")
+    assert min(later) >= 7
+    went_on = [
+        request
+        for request in free.requests("campaign-read")
+        if refused["time"] + 0.5 < request["time"] < refused["time"] + 7
+    ]
+    assert len(went_on) >= 5
+
+
+def polls_of(simulator: Simulator) -> set[str]:
+    return {request["campaign"] for request in simulator.requests("campaign-read")}
+
+
+def window(simulator: Simulator, began: float, seconds: float) -> list[dict[str, Any]]:
+    """The requests of some seconds."""
+    return [request for request in simulator.requests() if began <= request["time"] < began + seconds]
+
+
+def most_in_a_second(requests: list[dict[str, Any]]) -> int:
+    """The most requests that came within any one second."""
+    times = sorted(request["time"] for request in requests)
+    first, most = 0, 0
+    for last, moment in enumerate(times):
+        while moment - times[first] >= 1:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
