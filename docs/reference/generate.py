@@ -14,4 +14,5 @@ FOLDER = Path(__file__).parent
 if __name__ == "__main__":
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
     (target / "campaignthrottle.md").write_text(resource_page.render())
+    (target / "cxonetenant.md").write_text(resource_page.render_tenants())
     (target / "decisions.md").write_text(decision_page.render())

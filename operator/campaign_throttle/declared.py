@@ -55,25 +55,39 @@ def tenant_in_file(path: Path) -> SecretAccess:
         TenantNotDeclared: the file has no tenant, or more than one, or can't be read.
     """
     try:
-        documents = [found for found in yaml.safe_load_all(path.read_text(encoding="utf-8")) if found]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         # Without its text, which may quote a Secret.
         raise TenantNotDeclared(f"{path} can't be read as YAML ({type(error).__name__})") from None
     objects = [found for found in documents if isinstance(found, dict)]
-    tenants = [found for found in objects if found.get("kind") in set(TenantKind)]
+    tenants = [found for found in objects if found.get("kind") in list(TenantKind)]
     if len(tenants) != 1:
         raise TenantNotDeclared(
             f"{path} holds {len(tenants)} tenants: one CXoneTenant or ClusterCXoneTenant was expected"
         )
     secrets = {
-        str((found.get("metadata") or {}).get("name")): {
-            **decoded(found.get("data") or {}),
-            **{key: str(value) for key, value in (found.get("stringData") or {}).items()},
+        str(_mapping(found.get("metadata")).get("name")): {
+            **decoded(_texts(found.get("data"))),
+            **_texts(found.get("stringData")),
         }
         for found in objects
         if found.get("kind") == "Secret"
     }
     return SecretAccess(_spec(TenantKind(tenants[0]["kind"]), tenants[0]), "", _Texts(secrets))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    """What should be a mapping; a file may hold anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: object) -> dict[str, str]:
+    """The texts of a mapping; what else is in there is no value of a Secret."""
+    return {
+        str(key): str(found)
+        for key, found in _mapping(value).items()
+        if isinstance(found, str | int | float) and not isinstance(found, bool)
+    }
 
 
 async def tenant_in_cluster(kind: TenantKind, name: str, namespace: str | None) -> Access:

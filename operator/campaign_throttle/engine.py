@@ -61,7 +61,7 @@ class Engine:
     def _claim(self, throttle: Throttle) -> None:
         key = throttle.tenant_key
         able = not throttle.lapsed and self.tenants.offers(key, throttle.namespace)
-        self.throttles.claim(throttle, Claim.of(throttle.body, self.tenants.spec_of(key), able=able))
+        self.throttles.claim(throttle, Claim.of(throttle, self.tenants.spec_of(key), able=able))
 
     def register_tenant(self, kind: TenantKind, body: Mapping[str, Any]) -> None:
         """Take in a tenant as the watch brought it; its throttles look at it at once if it is declared anew."""
@@ -88,10 +88,9 @@ class Engine:
             return
         metadata = body["metadata"]
         if type == "DELETED":
-            self.throttles.forget(body)
-            self.tenants.leave(throttle.tenant_key, throttle.uid)
+            self._forget(throttle, body)
             await self._end_poll(throttle)
-            self._metrics.forget(throttle.namespace, throttle.name)
+            self._metrics.forget(throttle.namespace, throttle.name)  # what the poll has told of it meanwhile
         elif metadata.get("deletionTimestamp") and not throttle.leaving:
             throttle.leaving = True
             throttle.nudged.set()
@@ -99,6 +98,12 @@ class Engine:
             # Without our finalizer it waits for somebody else's, and was released before.
             if FINALIZER in metadata.get("finalizers", ()):
                 await self._leave(throttle, body)
+
+    def _forget(self, throttle: Throttle, body: Mapping[str, Any]) -> None:
+        """The object is gone, as the watch says or the answer to a write; whichever comes first."""
+        self.throttles.forget(body)
+        self.tenants.leave(throttle.tenant_key, throttle.uid)
+        self._metrics.forget(throttle.namespace, throttle.name)
 
     async def _leave(self, throttle: Throttle, body: kopf.Body) -> None:
         """A throttle is being deleted: hand over what it holds to whoever controls its campaign next, or release it."""
@@ -189,7 +194,7 @@ class Engine:
         if clock() < throttle.settled < throttle.due:
             throttle.due = throttle.settled  # what was excused as being on its way is not any more then
         if throttle.gone:
-            self.throttles.forget(body)
+            self._forget(throttle, body)
         if not poll.done() or poll.cancelled() or throttle.gone:
             return
         if error := poll.exception():

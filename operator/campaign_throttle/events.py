@@ -13,7 +13,6 @@ from campaign_throttle.resources.throttle import (
     Action,
     CampaignThrottleSpec,
     CampaignThrottleStatus,
-    Owner,
     Transition,
 )
 
@@ -91,7 +90,7 @@ def _actions(
 
 def left_behind(spec: CampaignThrottleSpec, memory: Memory) -> Event | None:
     """The Event that a pause of the operator stays behind with a throttle's former tenant; None if none does."""
-    if memory.paused_by is not Owner.OPERATOR and memory.intent is None:
+    if not memory.holds and memory.intent is None:
         return None
     return Event(
         "Warning",

@@ -86,11 +86,13 @@ class Reconciler:
         previous = throttle.reported
         base, max_age = self._begin(throttle, body, previous)
         try:
-            spec = CampaignThrottleSpec.model_validate(body.get("spec") or {})
+            spec = throttle.spec(body)
         except ValidationError as error:
             return await self._refuse(throttle, previous, base, Refusal("InvalidSpec", first_problem(error)), post)
 
-        tenant_spec = self.tenants.spec_of(throttle.tenant_key)
+        tenant = await self._tenant(throttle)
+        # Nothing of a tenant that is not offered to the throttle's namespace may be told there.
+        tenant_spec = None if isinstance(tenant, CXoneError) else self.tenants.spec_of(throttle.tenant_key)
         self._meet_tenant(throttle, spec, tenant_spec, previous, post)
         throttle.interval = interval = max(spec.interval, self.minimum_interval)
         outcome = replace(
@@ -107,18 +109,23 @@ class Reconciler:
             return await self._refuse(throttle, previous, outcome, refusal, post)
         if (suspended_by := _suspended_by(throttle, spec, tenant_spec)) is not None:
             decision = policy.suspended(throttle.recall())
+            self._rest(throttle)
             await self._report(
                 throttle, previous, replace(outcome, decision=decision, suspended_by=suspended_by), post
             )
             return "suspended"
-        outcome, seen, tenant = await self._read(throttle, outcome, spec, max_age)
+        if isinstance(tenant, CXoneError):
+            outcome, seen = _with_seen(outcome, nothing(tenant)), nothing(tenant)
+        else:
+            outcome, seen = await self._read(throttle, outcome, spec, max_age, tenant)
         decision = policy.decide(spec, throttle.recall(), seen.observation, outcome.now)
         throttle.memory = decision.memory
         outcome = replace(outcome, decision=decision, state=decision.state)
         throttle.lapsed = outcome.error is not None and outcome.error.permanent
-        if decision.action is not None and tenant is not None and throttle.may_act and not throttle.superseded:
+        action = decision.action if throttle.may_act and not throttle.superseded else None
+        if action is not None and not isinstance(tenant, CXoneError):
             throttle.acting = True  # until it is accounted for
-            outcome = await self._act(throttle, spec, outcome, decision.action, tenant=tenant, seen=seen)
+            outcome = await self._act(throttle, spec, outcome, action, tenant=tenant, seen=seen)
         await self._report(throttle, previous, outcome, post)
         return outcome.error.reason if outcome.error else "success"
 
@@ -166,16 +173,29 @@ class Reconciler:
                 post(event)
             throttle.memory = Memory()
 
+    async def _tenant(self, throttle: Throttle) -> Tenant | CXoneError:
+        """The throttle's tenant, or why it has none."""
+        try:
+            return await self.tenants.resolve(throttle.tenant_key, throttle.namespace)
+        except CXoneError as error:
+            return error
+
+    def _rest(self, throttle: Throttle) -> None:
+        """It doesn't poll: its share of the tenant's budget is the others'."""
+        if throttle.tenant is not None:
+            throttle.tenant.forget(throttle.uid)
+
     # Read
 
     async def _read(
-        self, throttle: Throttle, outcome: Outcome, spec: CampaignThrottleSpec, max_age: timedelta | None
-    ) -> tuple[Outcome, Seen, Tenant | None]:
+        self,
+        throttle: Throttle,
+        outcome: Outcome,
+        spec: CampaignThrottleSpec,
+        max_age: timedelta | None,
+        tenant: Tenant,
+    ) -> tuple[Outcome, Seen]:
         """The agents and the campaign; for the report, and for the policy."""
-        try:
-            tenant = await self.tenants.resolve(throttle.tenant_key, throttle.namespace)
-        except CXoneError as error:
-            return _with_seen(outcome, nothing(error)), nothing(error), None
         throttle.tenant = tenant
         demand = max(1, sum(skill.controlled for skill in throttle.recall().skills))
         stretch = tenant.demand(throttle.uid, throttle.interval, demand)
@@ -197,7 +217,7 @@ class Reconciler:
         news = () if seen.campaign is None else seen.campaign.scheduled
         news = tuple(skill for skill in news if skill not in throttle.warned)
         throttle.warned.update(news)
-        return replace(_with_seen(outcome, seen), scheduled=news), seen, tenant
+        return replace(_with_seen(outcome, seen), scheduled=news), seen
 
     # Act
 
@@ -220,17 +240,19 @@ class Reconciler:
             return outcome
         deadline = asyncio.get_running_loop().time() + ACTION_TIMEOUT.total_seconds()
         wanted = DialingState.PAUSED if action is Action.PAUSE else DialingState.RUNNING
+        sent = False
         try:
             if not await _still_so(tenant, spec, seen, deadline):
                 throttle.memory = decided  # somebody was quicker: the next poll decides on what is so then
                 throttle.nudged.set()
                 return outcome
+            sent = True
             skills = await tenant.set_state(
                 target_of(spec), wanted, deadline=deadline, skills=outcome.decision.skills
             )
         except CXoneError as error:
             accepted = [(skill.id, skill.running) for skill in error.accepted]
-            memory = policy.failed(memory, outcome_unknown=error.outcome_unknown, skills=accepted)
+            memory = policy.failed(memory, outcome_unknown=sent and error.outcome_unknown, skills=accepted)
             outcome = replace(outcome, action_error=error)
         else:
             done = Intent(action=action, time=self._now())
@@ -277,6 +299,7 @@ class Reconciler:
     async def _refuse(
         self, throttle: Throttle, previous: CampaignThrottleStatus, outcome: Outcome, refusal: Refusal, post: Post
     ) -> str:
+        self._rest(throttle)
         await self._report(throttle, previous, replace(outcome, refusal=refusal), post)
         return refusal.reason
 

@@ -14,7 +14,7 @@ from campaign_throttle.events import Event
 from campaign_throttle.observing import Seen, target_of
 from campaign_throttle.policy import Memory
 from campaign_throttle.resources.behaviour import DeletionPolicy
-from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Mode, Owner
+from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Mode
 from campaign_throttle.tenants import Tenant
 
 #: A deleted throttle's campaign is resumed within this time, or not at all: the throttles of a deleted namespace are
@@ -69,7 +69,7 @@ async def release(
 def _may_hold(memory: Memory) -> bool:
     """Whether the campaign is held paused, or a pause is on its way."""
     pausing = memory.intent is not None and memory.intent.action is Action.PAUSE
-    return pausing or memory.paused_by is Owner.OPERATOR
+    return pausing or memory.holds
 
 
 def _abandoned(spec: CampaignThrottleSpec, problem: str) -> Event:

@@ -16,7 +16,6 @@ from campaign_throttle.resources.throttle import (
     CampaignThrottleSpec,
     CampaignThrottleStatus,
     Mode,
-    Owner,
 )
 from campaign_throttle.tenants import Tenant, TenantKey
 
@@ -76,6 +75,7 @@ class Throttle:
     settled: float = 0.0
     lapsed: bool = False
     warned: set[int] = field(default_factory=set)
+    declared: "tuple[int, CampaignThrottleSpec | ValidationError] | None" = None
     adopted_from: "Throttle | None" = None
     claim: "Claim | None" = None
     poll: "asyncio.Task[str] | None" = None
@@ -95,6 +95,23 @@ class Throttle:
         if generation != was_generation or (request is not None and request != was_request):
             self.nudged.set()
 
+    def spec(self, body: Mapping[str, Any]) -> CampaignThrottleSpec:
+        """What an object declares; read once for each generation.
+
+        Raises:
+            ValidationError: it can't be read.
+        """
+        generation = int(body["metadata"].get("generation", 0))
+        if self.declared is None or self.declared[0] != generation or not generation:
+            try:
+                self.declared = generation, CampaignThrottleSpec.model_validate(body.get("spec") or {})
+            except ValidationError as error:
+                self.declared = generation, error
+        found = self.declared[1]
+        if isinstance(found, ValidationError):
+            raise found.with_traceback(None)
+        return found
+
     @property
     def may_act(self) -> bool:
         """Whether its claim to the campaign is one that counts."""
@@ -108,9 +125,12 @@ class Throttle:
 
     @property
     def holds(self) -> bool:
-        """Whether it owns a pause, or has an action on its way: what whoever controls the campaign next must know."""
+        """Whether it owns a pause (or that of a skill), or has an action on its way.
+
+        It is what whoever controls the campaign next must know.
+        """
         memory = self.recall()
-        return memory.paused_by is Owner.OPERATOR or memory.intent is not None
+        return memory.holds or memory.intent is not None
 
     def may_adopt(self, other: "Throttle") -> bool:
         """Whether it should take over what a sibling holds: not if it has itself seen the campaign change since."""
@@ -134,7 +154,9 @@ class Throttle:
         if self.adopted_from is None or self.stored is None:
             return
         mine, stored = self.recall(), self.stored.status
-        if (stored.paused_by, stored.intent) == (mine.paused_by, mine.intent):
+        held = {skill.id for skill in mine.skills if skill.stopped_by is Owner.OPERATOR}
+        kept = {skill.id for skill in stored.skills or () if skill.stopped_by is Owner.OPERATOR}
+        if (stored.paused_by, stored.intent) == (mine.paused_by, mine.intent) and held <= kept:
             self.adopted_from.let_go()
             self.adopted_from = None
 
@@ -218,12 +240,12 @@ class Claim:
     active: bool = field(compare=False)
 
     @classmethod
-    def of(cls, body: Mapping[str, Any], tenant: CXoneTenantSpec | None, *, able: bool = True) -> "Claim":
-        """The claim of an object to a campaign of a tenant, which may not be there, or not for it."""
-        metadata, spec = body["metadata"], body.get("spec") or {}
+    def of(cls, throttle: Throttle, tenant: CXoneTenantSpec | None, *, able: bool = True) -> "Claim":
+        """The claim of a throttle to a campaign of a tenant, which may not be there, or not for it."""
+        metadata, spec = throttle.body["metadata"], throttle.body.get("spec") or {}
         skills: frozenset[int] = frozenset()
         try:
-            valid = CampaignThrottleSpec.model_validate(spec)
+            valid = throttle.spec(throttle.body)
             skills = frozenset(valid.skill_ids or ())
             active = (
                 able

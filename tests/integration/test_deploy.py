@@ -1,6 +1,7 @@
 """deploy/base and the Dockerfile: what is admitted, what the operator may do, what users may do."""
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -19,8 +20,13 @@ BASE = ROOT / "deploy/base"
 SYSTEM = "campaign-throttle-system"
 GROUP = "campaignthrottle.io"
 THROTTLES = f"campaignthrottles.{GROUP}"
-STATUS = f"campaignthrottles/status.{GROUP}"
+TENANTS = f"cxonetenants.{GROUP}"
+CLUSTER_TENANTS = f"clustercxonetenants.{GROUP}"
+KINDS = (THROTTLES, TENANTS, CLUSTER_TENANTS)
+STATUSES = tuple(kind.replace(".", "/status.", 1) for kind in KINDS)
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+#: They are asked for without a namespace, also by who has a role in one.
+CLUSTER_SCOPED = {CLUSTER_TENANTS, STATUSES[2], CRDS, "namespaces", "nodes"}
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +55,13 @@ def test_the_base_is_complete(rendered: dict[str, dict[str, Any]]) -> None:
     assert sorted(rendered) == [
         "ClusterRole/campaign-throttle",
         "ClusterRole/campaign-throttle-edit",
+        "ClusterRole/campaign-throttle-secrets",
         "ClusterRole/campaign-throttle-view",
         "ClusterRoleBinding/campaign-throttle",
+        "ClusterRoleBinding/campaign-throttle-secrets",
         "CustomResourceDefinition/campaignthrottles.campaignthrottle.io",
+        "CustomResourceDefinition/clustercxonetenants.campaignthrottle.io",
+        "CustomResourceDefinition/cxonetenants.campaignthrottle.io",
         "Deployment/campaign-throttle",
         "Namespace/campaign-throttle-system",
         "ServiceAccount/campaign-throttle",
@@ -119,10 +129,17 @@ def test_no_credentials_are_in_the_manifests(
     rendered: dict[str, dict[str, Any]], container: dict[str, Any]
 ) -> None:
     assert not [name for name in rendered if name.startswith("Secret/")]
-    references = {variable["name"]: variable["valueFrom"]["secretKeyRef"] for variable in container["env"]}
+    sources = {variable["name"]: variable["valueFrom"] for variable in container["env"]}
+    references = {name: found["secretKeyRef"] for name, found in sources.items() if "secretKeyRef" in found}
     assert references.keys() == {"CXONE_BASE_URL", "CXONE_CLIENT_ID", "CXONE_CLIENT_SECRET"}
     # Without the Secret the operator starts and says so, instead of a pod that hangs.
     assert all(reference["optional"] for reference in references.values())
+
+
+def test_the_operator_is_told_its_namespace(container: dict[str, Any]) -> None:
+    """There, and nowhere else, are the Secrets of ClusterCXoneTenants."""
+    [source] = [variable["valueFrom"] for variable in container["env"] if variable["name"] == "POD_NAMESPACE"]
+    assert source == {"fieldRef": {"fieldPath": "metadata.namespace"}}
 
 
 # What is admitted
@@ -227,37 +244,37 @@ def test_the_operator_may_do_what_it_needs_and_nothing_else(
     )
     assert anybody
     assert operator - anybody == {
-        *((verb, THROTTLES) for verb in ("get", "list", "watch", "patch")),
-        ("patch", STATUS),
+        *((verb, kind) for verb in ("get", "list", "watch") for kind in (*KINDS, CRDS)),
+        ("patch", THROTTLES),
+        *(("patch", status) for status in STATUSES),
         ("create", "events"),
-        *((verb, CRDS) for verb in ("get", "list", "watch")),
+        ("get", "namespaces"),
+        ("get", "secrets"),
     }
 
 
 OPERATOR_MAY = [
-    ("list", THROTTLES),
-    ("watch", THROTTLES),
+    *((verb, kind) for verb in ("get", "list", "watch") for kind in KINDS),
     ("patch", THROTTLES),
-    ("patch", STATUS),
+    *(("patch", status) for status in STATUSES),
     ("create", "events"),
+    ("get", "secrets"),
+    ("get", "namespaces"),
     ("list", CRDS),
 ]
 OPERATOR_MAY_NOT = [
-    ("create", THROTTLES),
-    ("update", THROTTLES),
-    ("delete", THROTTLES),
-    ("deletecollection", THROTTLES),
-    ("update", STATUS),
-    ("get", "secrets"),
-    ("list", "secrets"),
-    ("watch", "secrets"),
+    *((verb, kind) for verb in ("create", "update", "delete", "deletecollection") for kind in KINDS),
+    ("patch", TENANTS),
+    ("patch", CLUSTER_TENANTS),
+    *(("update", status) for status in STATUSES),
+    *((verb, "secrets") for verb in ("list", "watch", "create", "update", "patch", "delete", "deletecollection")),
+    *((verb, "namespaces") for verb in ("list", "watch", "create", "update", "patch", "delete")),
+    ("get", "configmaps"),
     ("list", "configmaps"),
     ("list", "pods"),
     ("create", "pods"),
     ("create", "pods/exec"),
     ("create", "serviceaccounts/token"),
-    ("get", "namespaces"),
-    ("list", "namespaces"),
     ("list", "nodes"),
     ("patch", "events"),
     ("list", "events"),
@@ -291,17 +308,86 @@ def test_the_operators_pod_is_the_only_one_that_gets_its_token(
     assert deployment["spec"]["template"]["spec"]["automountServiceAccountToken"] is True
 
 
+# Secrets in some namespaces only
+
+
+NARROW = "narrow-system"
+NARROWED = """
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+namespace: {system}
+nameSuffix: -narrow
+resources: ["{base}"]
+patches:
+  - patch: |
+      $patch: delete
+      apiVersion: rbac.authorization.k8s.io/v1
+      kind: ClusterRoleBinding
+      metadata: {{name: campaign-throttle-secrets}}
+"""
+
+
+@pytest.fixture
+def narrowed(plane: ControlPlane, tmp_path: Path) -> Iterator[str]:
+    """The ServiceAccount of a second base, without the binding for the whole cluster, but with two of a namespace.
+
+    A second one, so that whatever else uses the control plane of this run keeps its rights.
+    """
+    overlay = tmp_path / "kustomization.yaml"
+    overlay.write_text(NARROWED.format(system=NARROW, base=os.path.relpath(BASE, tmp_path)))
+    wanted = {"Namespace", "ServiceAccount", "ClusterRoleBinding"}
+    objects: list[dict[str, Any]] = [
+        document
+        for document in yaml.safe_load_all(plane.kubectl("kustomize", str(tmp_path)).stdout)
+        if document["kind"] in wanted or document["metadata"]["name"].startswith("campaign-throttle-secrets")
+    ]
+    assert [found["metadata"]["name"] for found in objects if found["kind"] == "ClusterRoleBinding"] == [
+        "campaign-throttle-narrow"
+    ]
+    objects.append({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "narrow-team"}})
+    role = {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "ClusterRole",
+        "name": "campaign-throttle-secrets-narrow",
+    }
+    subject = {"kind": "ServiceAccount", "name": "campaign-throttle-narrow", "namespace": NARROW}
+    for namespace in (NARROW, "narrow-team"):
+        objects.append(
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "RoleBinding",
+                "metadata": {"name": "campaign-throttle-secrets", "namespace": namespace},
+                "roleRef": role,
+                "subjects": [subject],
+            }
+        )
+    listing = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    plane.kubectl("apply", "-f", "-", input=listing)
+    yield f"system:serviceaccount:{NARROW}:campaign-throttle-narrow"
+    plane.kubectl("delete", "-f", "-", "--wait=false", input=listing)
+
+
+def test_with_bindings_of_namespaces_it_reads_secrets_only_there(plane: ControlPlane, narrowed: str) -> None:
+    read = ("get", "secrets")
+    wait_for(lambda: can_i(plane, [read], "narrow-team", user=narrowed)[read], "the authorizer to learn of it")
+    asked = [(verb, "secrets") for verb in ("get", "list", "watch", "patch", "delete")]
+    for namespace in ("narrow-team", NARROW):
+        told = can_i(plane, asked, namespace, user=narrowed)
+        assert [question for question in asked if told[question]] == [read], namespace
+    for namespace in ("default", "kube-system", SYSTEM):
+        assert not any(can_i(plane, asked, namespace, user=narrowed).values()), namespace
+
+
 # What users may do
 
-READS = [("get", THROTTLES), ("list", THROTTLES), ("watch", THROTTLES)]
+NAMESPACED = (THROTTLES, TENANTS)
+READS = [(verb, kind) for kind in NAMESPACED for verb in ("get", "list", "watch")]
 WRITES = [
-    ("create", THROTTLES),
-    ("update", THROTTLES),
-    ("patch", THROTTLES),
-    ("delete", THROTTLES),
-    ("deletecollection", THROTTLES),
+    (verb, kind) for kind in NAMESPACED for verb in ("create", "update", "patch", "delete", "deletecollection")
 ]
-NOBODY = [("update", STATUS), ("patch", STATUS), ("patch", CRDS)]
+CLUSTER_READS = [(verb, CLUSTER_TENANTS) for verb in ("get", "list", "watch")]
+CLUSTER_WRITES = [(verb, CLUSTER_TENANTS) for verb in ("create", "update", "patch", "delete", "deletecollection")]
+NOBODY = [*((verb, status) for verb in ("update", "patch") for status in STATUSES), ("patch", CRDS)]
 
 
 @pytest.fixture(scope="module")
@@ -327,13 +413,44 @@ def team(plane: ControlPlane) -> Iterator[str]:
         "others can do nothing",
     ],
 )
-def test_the_built_in_roles_know_throttles(
+def test_the_built_in_roles_know_throttles_and_tenants(
     plane: ControlPlane, team: str, user: str, allowed: list[tuple[str, str]]
 ) -> None:
-    asked = [*READS, *WRITES, *NOBODY]
+    """Those of a namespace: what is offered to all of them isn't theirs to see or to change."""
+    asked = [*READS, *WRITES, *CLUSTER_READS, *CLUSTER_WRITES, *NOBODY]
     told = can_i(plane, asked, team, user=user)
     assert [question for question in asked if told[question]] == allowed
     assert not any(can_i(plane, asked, "default", user=user).values())
+
+
+@pytest.mark.parametrize("role", ["view", "edit", "admin"])
+def test_who_has_a_built_in_role_everywhere_reads_tenants_of_the_cluster_and_can_not_write_them(
+    plane: ControlPlane, role: str
+) -> None:
+    plane.kubectl(
+        "create", "clusterrolebinding", f"everywhere-{role}", f"--clusterrole={role}", f"--user=every-{role}"
+    )
+    try:
+        asked = [*CLUSTER_READS, *CLUSTER_WRITES, *NOBODY]
+        first = CLUSTER_READS[0]
+        wait_for(
+            lambda: can_i(plane, [first], "default", user=f"every-{role}")[first], "the authorizer to learn of it"
+        )
+        told = can_i(plane, asked, "default", user=f"every-{role}")
+        assert [question for question in asked if told[question]] == CLUSTER_READS
+    finally:
+        plane.kubectl("delete", "clusterrolebinding", f"everywhere-{role}")
+
+
+def test_a_user_with_edit_can_apply_a_tenant_but_none_of_the_cluster(plane: ControlPlane, team: str) -> None:
+    spec = {"baseURL": "https://api-na1.niceincontact.com", "credentialsSecretRef": {"name": "cxone"}}
+    for kind, allowed in (("CXoneTenant", True), ("ClusterCXoneTenant", False)):
+        body = {"apiVersion": f"{GROUP}/v1alpha1", "kind": kind, "metadata": {"name": "theirs"}, "spec": spec}
+        answer = plane.kubectl(
+            *("create", "-f", "-", "-n", team, "--as=ed", "--dry-run=server"), input=json.dumps(body), check=False
+        )
+        assert (answer.returncode == 0) is allowed, answer.stderr
+    assert 'User "ed" cannot create resource "clustercxonetenants"' in answer.stderr
 
 
 def test_a_user_with_edit_can_apply_a_throttle_but_can_not_forge_its_status(
@@ -352,7 +469,7 @@ def test_a_user_with_edit_can_apply_a_throttle_but_can_not_forge_its_status(
 
 
 @pytest.mark.parametrize(
-    "sample", sorted((ROOT / "deploy/samples").glob("*.yaml")), ids=lambda path: str(path.name)
+    "sample", sorted((ROOT / "deploy/samples").rglob("*.yaml")), ids=lambda path: str(path.name)
 )
 def test_the_samples_are_accepted(plane: ControlPlane, sample: Path) -> None:
     answer = plane.kubectl("apply", "--dry-run=server", "-f", str(sample))
@@ -474,7 +591,7 @@ def can_i(
         name, _, group = resource.partition(".")
         name, _, subresource = name.partition("/")
         attributes = {
-            "namespace": namespace,
+            "namespace": "" if resource in CLUSTER_SCOPED else namespace,
             "verb": verb,
             "group": group,
             "resource": name,

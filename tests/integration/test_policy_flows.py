@@ -522,7 +522,7 @@ def test_an_object_older_than_the_rules_of_the_crd_is_told_what_is_wrong_with_it
     operator: Operator, simulator: Simulator, namespace: Namespace, plane: ControlPlane
 ) -> None:
     """Stored while the CRD had no rules: the operator can report on it though it can't be stored anew."""
-    loose = yaml.safe_load(CRD.read_text())
+    loose = next(yaml.safe_load_all(CRD.read_text()))
     for version in loose["spec"]["versions"]:
         spec = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
         spec.pop("x-kubernetes-validations")

@@ -1,4 +1,4 @@
-"""The CRD on a real API server: what it takes, what it refuses and says, and how kubectl shows the rest."""
+"""The CRDs on a real API server: what they take, what they refuse and say, and how kubectl shows the rest."""
 
 import json
 import re
@@ -8,24 +8,43 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from campaign_throttle.resources.tenant import ClusterCXoneTenantSpec, CXoneTenantSpec, TenantStatus
 from campaign_throttle.resources.throttle import CampaignThrottleSpec, CampaignThrottleStatus
 from control_plane import ControlPlane
-from integration.namespaces import Namespace, manifest
+from integration import tenancy
+from integration.namespaces import Namespace
+from integration.namespaces import manifest as throttle
 from integration.pace import wait_for
 
-MANIFESTS = Path(__file__).parent / "manifests"
-REFUSED: dict[str, dict[str, Any]] = yaml.safe_load((MANIFESTS / "refused.yaml").read_text())
-ACCEPTED: dict[str, dict[str, Any]] = yaml.safe_load((MANIFESTS / "accepted.yaml").read_text())
+THROTTLE, TENANT, CLUSTER_TENANT = KINDS = ("CampaignThrottle", "CXoneTenant", "ClusterCXoneTenant")
+TENANTS = (TENANT, CLUSTER_TENANT)
+SPECS: dict[str, type[BaseModel]] = {
+    THROTTLE: CampaignThrottleSpec,
+    TENANT: CXoneTenantSpec,
+    CLUSTER_TENANT: ClusterCXoneTenantSpec,
+}
+STATUSES: dict[str, type[BaseModel]] = {
+    THROTTLE: CampaignThrottleStatus,
+    TENANT: TenantStatus,
+    CLUSTER_TENANT: TenantStatus,
+}
+PLURALS = {THROTTLE: "campaignthrottles", TENANT: "cxonetenants", CLUSTER_TENANT: "clustercxonetenants"}
+SHORT_NAMES = {THROTTLE: "cth", TENANT: "cxt", CLUSTER_TENANT: "ccxt"}
 STREAK = {"samples": 1, "window": "0s"}
-DEFAULTS = {
+THROTTLE_DEFAULTS = {
     "pauseThreshold": 5,
     "resumeThreshold": 8,
     "interval": "30s",
     "suspend": False,
     "mode": "Enforce",
-    "agents": {"states": ["available"]},
+    "agents": {
+        "states": ["available"],
+        "source": "SkillActivity",
+        "counter": "agentsAvailable",
+        "stateIDs": [1],
+    },
     "stabilization": {"pause": STREAK, "resume": STREAK},
     "minimumRunning": "0s",
     "minimumPaused": "0s",
@@ -33,9 +52,119 @@ DEFAULTS = {
     "fallback": {"failureThreshold": 3, "action": "Hold"},
     "deletionPolicy": "Retain",
 }
+TENANT_DEFAULTS = {"api": "Campaigns", "timeout": "15s", "suspend": False}
+DEFAULTS = {THROTTLE: THROTTLE_DEFAULTS, TENANT: TENANT_DEFAULTS, CLUSTER_TENANT: TENANT_DEFAULTS}
+BASE_URL = "https://api-na1.niceincontact.com"
 NOW = "2026-01-01T00:00:00Z"
 READY = {"type": "Ready", "status": "True", "lastTransitionTime": NOW, "reason": "Controlling", "message": "fine"}
 TRANSITION = {"time": NOW, "to": "Paused", "reason": "BelowPauseThreshold", "availableAgents": 4}
+
+
+def cases(*files: str) -> dict[str, dict[str, Any]]:
+    """The cases of manifest files by a sentence; those of tenants, unless they name their kind, with both kinds."""
+    found: dict[str, dict[str, Any]] = {}
+    for file in files:
+        kinds = TENANTS if "tenants" in file else (THROTTLE,)
+        for sentence, case in yaml.safe_load((Path(__file__).parent / "manifests" / file).read_text()).items():
+            for kind in (case["kind"],) if "kind" in case else kinds:
+                found[sentence if kind == THROTTLE else f"{kind}: {sentence}"] = case | {"kind": kind}
+    return found
+
+
+def too_many() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Lists and texts that are too long to be written in a manifest that somebody reads."""
+
+    def of_throttle(**spec: Any) -> dict[str, Any]:
+        return {"kind": THROTTLE, "spec": {"campaignID": "1"} | spec}
+
+    def of_tenant(kind: str, **spec: Any) -> dict[str, Any]:
+        return {"kind": kind, "spec": {"baseURL": BASE_URL, "credentialsSecretRef": {"name": "cxone"}} | spec}
+
+    def saying(case: dict[str, Any], says: str) -> dict[str, Any]:
+        return case | {"says": says}
+
+    states = {"source": "AgentStates", "stateIDs": list(range(33))}
+    teams = {"source": "AgentStates", "teamIDs": list(range(1, 102))}
+    long_name = "a" * 254
+    yield "51 skills to control", saying(of_throttle(skillIDs=list(range(1, 52))), "spec.skillIDs: Too many: 51")
+    yield "33 agent states of the ACD", saying(of_throttle(agents=states), "spec.agents.stateIDs: Too many: 33")
+    yield "101 teams", saying(of_throttle(agents=teams), "spec.agents.teamIDs: Too many: 101")
+    yield (
+        "a tenantRef with a name of 254 characters",
+        saying(
+            of_throttle(tenantRef={"name": long_name}),
+            "spec.tenantRef.name: Too long: may not be more than 253",
+        ),
+    )
+    for kind in TENANTS:
+        yield (
+            f"{kind}: a baseURL of 513 characters",
+            saying(
+                of_tenant(kind, baseURL=f"{BASE_URL}/".ljust(513, "a")),
+                "spec.baseURL: Too long: may not be more than 512",
+            ),
+        )
+        yield (
+            f"{kind}: a Secret with a name of 254 characters",
+            saying(
+                of_tenant(kind, credentialsSecretRef={"name": long_name}),
+                "spec.credentialsSecretRef.name: Too long: may not be more than 253",
+            ),
+        )
+        yield (
+            f"{kind}: a CA with a key of 254 characters",
+            saying(
+                of_tenant(kind, caSecretRef={"name": "ca", "key": long_name}),
+                "spec.caSecretRef.key: Too long: may not be more than 253",
+            ),
+        )
+    expressions = [{"key": f"k{number}", "operator": "Exists"} for number in range(33)]
+    values = [{"key": "team", "operator": "In", "values": [f"v{number}" for number in range(65)]}]
+    for what, allowed, says in (
+        ("501 names", {"names": [f"team-{number}" for number in range(501)]}, "names: Too many: 501"),
+        (
+            "33 labels",
+            {"selector": {"matchLabels": {f"k{number}": "v" for number in range(33)}}},
+            "selector.matchLabels: Too many: 33",
+        ),
+        ("33 requirements", {"selector": {"matchExpressions": expressions}}, "matchExpressions: Too many: 33"),
+        ("65 values", {"selector": {"matchExpressions": values}}, "matchExpressions[0].values: Too many: 65"),
+        (
+            "a label's value of 64 characters",
+            {"selector": {"matchLabels": {"team": "a" * 64}}},
+            "selector.matchLabels.team: Too long: may not be more than 63",
+        ),
+    ):
+        case = of_tenant(CLUSTER_TENANT, allowedNamespaces=allowed)
+        yield f"{CLUSTER_TENANT}: {what} of allowed namespaces", saying(case, says)
+
+
+REFUSED = cases("refused.yaml", "refused-tenants.yaml") | dict(too_many())
+ACCEPTED = cases("accepted.yaml", "accepted-tenants.yaml") | {
+    "the most skills, states and teams": {
+        "kind": THROTTLE,
+        "spec": {
+            "campaignID": "1",
+            "skillIDs": list(range(1, 51)),
+            "agents": {"stateIDs": list(range(32)), "teamIDs": list(range(1, 101))},
+        },
+    },
+    "the most allowed namespaces": {
+        "kind": CLUSTER_TENANT,
+        "spec": {
+            "baseURL": BASE_URL,
+            "credentialsSecretRef": {"name": "c" * 253},
+            "allowedNamespaces": {"names": [f"{number:063}" for number in range(500)]},
+        },
+    },
+}
+
+
+def manifest(kind: str, name: str, **spec: Any) -> dict[str, Any]:
+    """An object of one of the kinds, as a person writes it."""
+    if kind == THROTTLE:
+        return throttle(name, **spec)
+    return tenancy.tenant(name, kind=kind, **{"baseURL": BASE_URL} | spec)
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +172,9 @@ def schema_namespace(plane: ControlPlane) -> Iterator[Namespace]:
     """One namespace for this file: no operator runs here, so nothing moves but what a test moves."""
     plane.kubectl("create", "namespace", "schema")
     yield Namespace("schema", plane)
-    # All gone in one request, so that the operator of the next test doesn't meet them.
-    plane.kubectl("delete", "--raw", "/apis/campaignthrottle.io/v1alpha1/namespaces/schema/campaignthrottles")
+    # All gone in one request each, so that the operator of the next test doesn't meet them.
+    for place in ("namespaces/schema/campaignthrottles", "namespaces/schema/cxonetenants", "clustercxonetenants"):
+        plane.kubectl("delete", "--raw", f"/apis/campaignthrottle.io/v1alpha1/{place}")
     plane.kubectl("delete", "namespace", "schema", "--wait=false")
 
 
@@ -67,13 +197,14 @@ def test_the_api_server_refuses(sentence: str, refusals: dict[str, str]) -> None
 @pytest.mark.parametrize("sentence", REFUSED)
 def test_the_operator_agrees_that_it_must_refuse(sentence: str) -> None:
     case = REFUSED[sentence]
+    model = SPECS[case["kind"]]
     if case.get("operator") == "accepts":
-        CampaignThrottleSpec.model_validate(case["spec"])
+        model.model_validate(case["spec"])
         return
     # A null is never stored: the API server puts the default in its place, or misses a required field.
     spec = without_nulls(case.get("spec"))
     with pytest.raises(ValidationError):
-        CampaignThrottleSpec.model_validate(spec)
+        model.model_validate(spec)
 
 
 @pytest.fixture(scope="module")
@@ -81,25 +212,25 @@ def stored(schema_namespace: Namespace, tmp_path_factory: pytest.TempPathFactory
     """Each good manifest as it is stored."""
     folder = tmp_path_factory.mktemp("accepted")
     names = {f"good-{number}": sentence for number, sentence in enumerate(ACCEPTED)}
-    write_each(folder, {name: manifest(name) | {"spec": ACCEPTED[names[name]]["spec"]} for name in names})
+    bodies = {name: manifest(ACCEPTED[sentence]["kind"], name) for name, sentence in names.items()}
+    write_each(folder, {name: bodies[name] | {"spec": ACCEPTED[names[name]]["spec"]} for name in names})
     schema_namespace.plane.kubectl("apply", "-n", schema_namespace.name, "-f", str(folder))
-    found = get(schema_namespace, "campaignthrottles")["items"]
+    found = get(schema_namespace, "campaigns")["items"]
     return {names[item["metadata"]["name"]]: item for item in found if item["metadata"]["name"] in names}
 
 
 @pytest.mark.parametrize("sentence", ACCEPTED)
 def test_the_api_server_and_the_operator_accept(sentence: str, stored: dict[str, dict[str, Any]]) -> None:
-    case = ACCEPTED[sentence]
+    case, kind = ACCEPTED[sentence], ACCEPTED[sentence]["kind"]
     spec = stored[sentence]["spec"]
-    assert spec == DEFAULTS | without_nulls(case["spec"])
-    assert case.get("becomes", {}).items() <= spec.items()
-    assert CampaignThrottleSpec.model_validate(spec) == CampaignThrottleSpec.model_validate(
-        without_nulls(case["spec"])
-    )
+    written = without_nulls(case["spec"])
+    assert spec == merged(merged(DEFAULTS[kind], written), case.get("becomes", {}))
+    assert SPECS[kind].model_validate(spec) == SPECS[kind].model_validate(written)
 
 
 def test_a_new_object_counts_as_not_yet_observed(stored: dict[str, dict[str, Any]]) -> None:
-    assert stored["nothing but a campaignID"]["status"] == {"observedGeneration": -1}
+    assert {item["kind"] for item in stored.values()} == set(KINDS)
+    assert all(item["status"] == {"observedGeneration": -1} for item in stored.values())
 
 
 # What exists already
@@ -107,7 +238,7 @@ def test_a_new_object_counts_as_not_yet_observed(stored: dict[str, dict[str, Any
 
 def test_the_campaign_of_an_existing_throttle_can_not_be_changed(schema_namespace: Namespace) -> None:
     schema_namespace.apply("immutable", campaignID="cmp-1")
-    changed = json.dumps(manifest("immutable", campaignID="cmp-2"))
+    changed = json.dumps(throttle("immutable", campaignID="cmp-2"))
     answer = kubectl(schema_namespace, "apply", "-f", "-", input=changed, check=False)
     assert answer.returncode != 0
     assert "campaignID is immutable" in answer.stderr
@@ -116,49 +247,87 @@ def test_the_campaign_of_an_existing_throttle_can_not_be_changed(schema_namespac
 
 
 def test_all_else_of_an_existing_throttle_can_be_changed(schema_namespace: Namespace) -> None:
-    schema_namespace.apply("mutable", campaignID="cmp-1")
+    schema_namespace.apply("mutable", campaignID="cmp-1", tenantRef={"name": "one"}, skillIDs=[1])
     changes = {"pauseThreshold": 9, "resumeThreshold": 10, "interval": "2s", "suspend": True, "mode": "Observe"}
+    changes |= {"tenantRef": {"kind": CLUSTER_TENANT, "name": "other"}, "skillIDs": [2, 3]}
     schema_namespace.apply("mutable", campaignID="cmp-1", **changes)
-    assert schema_namespace.get("mutable")["spec"] == DEFAULTS | {"campaignID": "cmp-1"} | changes
+    assert schema_namespace.get("mutable")["spec"] == THROTTLE_DEFAULTS | {"campaignID": "cmp-1"} | changes
+
+
+@pytest.mark.parametrize("kind", TENANTS)
+def test_all_of_an_existing_tenant_can_be_changed(schema_namespace: Namespace, kind: str) -> None:
+    """A tenant that moves keeps its throttles; what the operator then owns is its business: status.tenantDigest."""
+    kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(manifest(kind, "mutable")))
+    acd = {"tenantID": "11e00000-0000-4000-8000-00000000acd0"}
+    changed = manifest(kind, "mutable", api="ACD", acd=acd, timeout="5s", suspend=True)
+    changed["spec"] |= {"credentialsSecretRef": {"name": "another"}, "caSecretRef": {"name": "ca"}}
+    del changed["spec"]["baseURL"]
+    kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(changed))
+    found = get(schema_namespace, kind, "mutable")["spec"]
+    added = {
+        "acd": acd | {"apiVersion": "v33.0", "grant": "Password"},
+        "caSecretRef": {"name": "ca", "key": "ca.crt"},
+    }
+    assert found == changed["spec"] | added
 
 
 @pytest.mark.parametrize(
-    ("spec", "says"),
+    ("kind", "spec", "says"),
     [
-        ({"resumeThreshold": 5}, "resumeThreshold must be greater than pauseThreshold"),
-        ({"campaignID": None}, "spec.campaignID: Required value"),
-        ({"interval": "1d"}, "interval must be a duration from 1s to 1h"),
+        (THROTTLE, {"resumeThreshold": 5}, "resumeThreshold must be greater than pauseThreshold"),
+        (THROTTLE, {"campaignID": None}, "spec.campaignID: Required value"),
+        (THROTTLE, {"interval": "1d"}, "interval must be a duration from 1s to 1h"),
+        (THROTTLE, {"tenantRef": {"kind": CLUSTER_TENANT}}, "spec.tenantRef.name: Required value"),
+        (TENANT, {"api": "ACD"}, "acd is required for api ACD"),
+        (TENANT, {"baseURL": None}, "baseURL is required for api Campaigns"),
+        (CLUSTER_TENANT, {"allowedNamespaces": {"names": None, "selector": None}}, "set either names or selector"),
     ],
-    ids=["half of a pair of thresholds that must fit", "the campaignID taken away", "an interval in days"],
+    ids=[
+        "half of a pair of thresholds that must fit",
+        "the campaignID taken away",
+        "an interval in days",
+        "half of a tenantRef",
+        "half of a change of the API",
+        "the baseURL taken away",
+        "the allowed namespaces emptied",
+    ],
 )
-def test_a_patch_is_held_to_the_same_rules(schema_namespace: Namespace, spec: dict[str, Any], says: str) -> None:
-    schema_namespace.apply("patched")
-    answer = kubectl(schema_namespace, *patch("patched", {"spec": spec}), check=False)
+def test_a_patch_is_held_to_the_same_rules(
+    schema_namespace: Namespace, kind: str, spec: dict[str, Any], says: str
+) -> None:
+    kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(manifest(kind, "patched")))
+    answer = kubectl(schema_namespace, *patch("patched", {"spec": spec}, kind), check=False)
     assert answer.returncode != 0
     assert says in answer.stderr
 
 
-def test_a_field_that_is_taken_away_gets_its_default_again(schema_namespace: Namespace) -> None:
-    schema_namespace.apply("reset", interval="7s", pauseThreshold=1, mode="Observe")
-    removed = dict.fromkeys(DEFAULTS)
-    kubectl(schema_namespace, *patch("reset", {"spec": removed}))
-    assert schema_namespace.get("reset")["spec"] == DEFAULTS | {"campaignID": "cmp-1"}
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_field_that_is_taken_away_gets_its_default_again(schema_namespace: Namespace, kind: str) -> None:
+    other = {"interval": "7s", "pauseThreshold": 1} if kind == THROTTLE else {"timeout": "7s"}
+    body = manifest(kind, "reset", suspend=True, **other)
+    kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(body))
+    kubectl(schema_namespace, *patch("reset", {"spec": dict.fromkeys(DEFAULTS[kind])}, kind))
+    required = {key: value for key, value in body["spec"].items() if key not in DEFAULTS[kind]}
+    assert get(schema_namespace, kind, "reset")["spec"] == DEFAULTS[kind] | required
 
 
 # The status
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("verb", ["create", "replace"])
-def test_a_status_in_a_manifest_is_ignored(schema_namespace: Namespace, verb: str) -> None:
+def test_a_status_in_a_manifest_is_ignored(schema_namespace: Namespace, verb: str, kind: str) -> None:
     name = f"forged-{verb}"
-    forged = manifest(name) | {"status": {"observedGeneration": 7, "pausedBy": "Operator", "conditions": [READY]}}
+    body = manifest(kind, name)
     if verb == "replace":
-        schema_namespace.apply(name)
+        kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(body))
+    forged = body | {"status": {"observedGeneration": 7, "conditions": [READY]}}
     kubectl(schema_namespace, verb, "-f", "-", input=json.dumps(forged))
-    assert schema_namespace.status(name) == {"observedGeneration": -1}
+    assert get(schema_namespace, kind, name)["status"] == {"observedGeneration": -1}
 
 
-HOSTILE: dict[str, tuple[Any, str]] = {
+#: Of every kind.
+HOSTILE_ALL: dict[str, tuple[Any, str]] = {
     "an observedGeneration in quotes": (
         {"observedGeneration": "1"},
         'observedGeneration in body must be of type integer: "string"',
@@ -171,6 +340,52 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         {"observedGeneration": 2**53},
         "observedGeneration in body should be less than or equal to",
     ),
+    "a condition without a type": (
+        {"conditions": [{key: value for key, value in READY.items() if key != "type"}]},
+        "status.conditions[0].type: Required value",
+    ),
+    "a condition with an empty type": (
+        {"conditions": [READY | {"type": ""}]},
+        "conditions[0].type in body should",
+    ),
+    "a condition that is maybe true": (
+        {"conditions": [READY | {"status": "Maybe"}]},
+        'supported values: "True", "False", "Unknown"',
+    ),
+    "a condition whose status is a boolean": (
+        {"conditions": [READY | {"status": True}]},
+        'conditions[0].status in body must be of type string: "boolean"',
+    ),
+    "a condition with a reason in two words": (
+        {"conditions": [READY | {"reason": "two words"}]},
+        "conditions[0].reason in body should match",
+    ),
+    "a condition with an empty reason": (
+        {"conditions": [READY | {"reason": ""}]},
+        "should be at least 1 chars long",
+    ),
+    "a condition whose message is too long": (
+        {"conditions": [READY | {"message": "x" * 32769}]},
+        "Too long: may not be more than 32768",
+    ),
+    "a condition since yesterday": (
+        {"conditions": [READY | {"lastTransitionTime": "yesterday"}]},
+        "must be of type date-time",
+    ),
+    "a condition of a generation below zero": (
+        {"conditions": [READY | {"observedGeneration": -1}]},
+        "should be greater than or equal to 0",
+    ),
+    "a condition twice": ({"conditions": [READY, READY]}, 'Duplicate value: {"type":"Ready"}'),
+    "17 conditions": (
+        {"conditions": [READY | {"type": f"Type{number}"} for number in range(17)]},
+        "Too many: 17: must have at most 16 items",
+    ),
+    "a field that isn't there": ({"password": "x"}, 'unknown field "status.password"'),
+    "a status that is a list": ([1], 'must be of type object: "array"'),
+    "a status that is a string": ("Ready", 'must be of type object: "string"'),
+}
+HOSTILE_THROTTLES: dict[str, tuple[Any, str]] = {
     "fewer than no agents": ({"availableAgents": -1}, "should be greater than or equal to 0"),
     "more agents than there can be": ({"availableAgents": 2**31}, "should be less than or equal to 2147483647"),
     "agents in quotes": ({"availableAgents": "4"}, 'must be of type integer: "string"'),
@@ -219,59 +434,35 @@ HOSTILE: dict[str, tuple[Any, str]] = {
         {"skills": [{"id": -1, "running": True}]},
         "should be greater than or equal to 0",
     ),
-    "a condition without a type": (
-        {"conditions": [{key: value for key, value in READY.items() if key != "type"}]},
-        "status.conditions[0].type: Required value",
-    ),
-    "a condition with an empty type": (
-        {"conditions": [READY | {"type": ""}]},
-        "conditions[0].type in body should",
-    ),
-    "a condition that is maybe true": (
-        {"conditions": [READY | {"status": "Maybe"}]},
-        'supported values: "True", "False", "Unknown"',
-    ),
-    "a condition whose status is a boolean": (
-        {"conditions": [READY | {"status": True}]},
-        'conditions[0].status in body must be of type string: "boolean"',
-    ),
-    "a condition with a reason in two words": (
-        {"conditions": [READY | {"reason": "two words"}]},
-        "conditions[0].reason in body should match",
-    ),
-    "a condition with an empty reason": (
-        {"conditions": [READY | {"reason": ""}]},
-        "should be at least 1 chars long",
-    ),
-    "a condition whose message is too long": (
-        {"conditions": [READY | {"message": "x" * 32769}]},
-        "Too long: may not be more than 32768",
-    ),
-    "a condition since yesterday": (
-        {"conditions": [READY | {"lastTransitionTime": "yesterday"}]},
-        "must be of type date-time",
-    ),
-    "a condition of a generation below zero": (
-        {"conditions": [READY | {"observedGeneration": -1}]},
-        "should be greater than or equal to 0",
-    ),
-    "a condition twice": ({"conditions": [READY, READY]}, 'Duplicate value: {"type":"Ready"}'),
-    "17 conditions": (
-        {"conditions": [READY | {"type": f"Type{number}"} for number in range(17)]},
-        "Too many: 17: must have at most 16 items",
-    ),
-    "a field that isn't there": ({"password": "x"}, 'unknown field "status.password"'),
-    "a status that is a list": ([1], 'must be of type object: "array"'),
-    "a status that is a string": ("Ready", 'must be of type object: "string"'),
+    "a digest of 65 characters": ({"tenantDigest": "x" * 65}, "Too long: may not be more than 64"),
+}
+HOSTILE_TENANTS: dict[str, tuple[Any, str]] = {
+    "an endpoint of 513 characters": ({"apiEndpoint": "x" * 513}, "Too long: may not be more than 512"),
+    "fewer than no throttles": ({"throttles": -1}, "should be greater than or equal to 0"),
+    "more throttles than there can be": ({"throttles": 2**31}, "should be less than or equal to 2147483647"),
+    "throttles in quotes": ({"throttles": "4"}, 'must be of type integer: "string"'),
+    "65 scopes": ({"grantedScopes": [f"s{n}" for n in range(65)]}, "Too many: 65: must have at most 64 items"),
+    "a scope twice": ({"grantedScopes": ["s", "s"]}, 'Duplicate value: "s"'),
+    "a scope of 129 characters": ({"grantedScopes": ["s" * 129]}, "Too long: may not be more than 128"),
+}
+HOSTILE: dict[str, tuple[str, Any, str]] = {
+    f"{kind}: {sentence}": (kind, status, says)
+    for kind in KINDS
+    for sentence, (status, says) in (
+        HOSTILE_ALL | (HOSTILE_THROTTLES if kind == THROTTLE else HOSTILE_TENANTS)
+    ).items()
 }
 
 
 @pytest.fixture(scope="module")
 def status_refusals(schema_namespace: Namespace, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What the status subresource says of each bad status, all in one call."""
-    schema_namespace.apply("hostile")
+    for kind in KINDS:
+        kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(manifest(kind, "hostile")))
     folder = tmp_path_factory.mktemp("hostile")
-    statuses = {sentence: manifest("hostile") | {"status": status} for sentence, (status, _) in HOSTILE.items()}
+    statuses = {
+        sentence: manifest(kind, "hostile") | {"status": status} for sentence, (kind, status, _) in HOSTILE.items()
+    }
     return errors_by_file(
         schema_namespace,
         write_each(folder, statuses),
@@ -281,31 +472,45 @@ def status_refusals(schema_namespace: Namespace, tmp_path_factory: pytest.TempPa
 
 @pytest.mark.parametrize("sentence", HOSTILE)
 def test_the_status_refuses(sentence: str, status_refusals: dict[str, str]) -> None:
-    assert HOSTILE[sentence][1] in status_refusals[sentence]
+    assert HOSTILE[sentence][2] in status_refusals[sentence]
 
 
 #: Uniqueness is the list map's business, fields of a later version are passed over, and a number is a number.
 ONLY_FOR_THE_API_SERVER = {
     "a skill twice",
+    "a scope twice",
     "a condition twice",
     "a field that isn't there",
     "an observedGeneration in quotes",
     "agents in quotes",
+    "throttles in quotes",
 }
 
 
-@pytest.mark.parametrize("sentence", [sentence for sentence in HOSTILE if sentence not in ONLY_FOR_THE_API_SERVER])
+@pytest.mark.parametrize(
+    "sentence", [each for each in HOSTILE if each.partition(": ")[2] not in ONLY_FOR_THE_API_SERVER]
+)
 def test_the_operator_agrees_that_the_status_must_be_refused(sentence: str) -> None:
+    kind, status, _ = HOSTILE[sentence]
     with pytest.raises(ValidationError):
-        CampaignThrottleStatus.model_validate(HOSTILE[sentence][0])
+        STATUSES[kind].model_validate(status)
 
 
-def test_the_largest_status_is_accepted(schema_namespace: Namespace) -> None:
+def largest_status(kind: str) -> dict[str, Any]:
     """256 characters are characters, not bytes: a name in any script that the operator cuts there fits."""
-    transition = TRANSITION | {"reason": "R" * 64, "availableAgents": 2**31 - 1}
     condition = READY | {"message": "é" * 32768, "reason": "R" * 1024, "observedGeneration": 2**53 - 1}
-    status = {
+    common = {
         "observedGeneration": 2**53 - 1,
+        "conditions": [condition | {"type": f"campaignthrottle.io/Type{number}"} for number in range(16)],
+    }
+    if kind != THROTTLE:
+        return common | {
+            "apiEndpoint": "x" * 512,
+            "throttles": 2**31 - 1,
+            "grantedScopes": [f"{number:03}".ljust(128, "é") for number in range(64)],
+        }
+    transition = TRANSITION | {"reason": "R" * 64, "availableAgents": 2**31 - 1}
+    return common | {
         "availableAgents": 2**31 - 1,
         "campaignState": "Unknown",
         "campaignName": "\N{TELEPHONE RECEIVER}" * 128 + "\N{GRINNING FACE}" * 128,
@@ -316,6 +521,7 @@ def test_the_largest_status_is_accepted(schema_namespace: Namespace) -> None:
             {"id": 2**31 - 1 - number, "name": "é" * 256, "running": False, "stoppedBy": "Operator"}
             for number in range(50)
         ],
+        "tenantDigest": "f" * 64,
         "lastTransition": transition,
         "history": [transition] * 10,
         "consecutiveFailures": 2**31 - 1,
@@ -323,14 +529,18 @@ def test_the_largest_status_is_accepted(schema_namespace: Namespace) -> None:
         "effectiveInterval": "23h59m59.123456s",
         "lastPollTime": NOW,
         "lastHandledReconcileAt": "x" * 256,
-        "conditions": [condition | {"type": f"campaignthrottle.io/Type{number}"} for number in range(16)],
     }
-    schema_namespace.apply("full")
-    body = json.dumps(manifest("full") | {"status": status})
-    kubectl(schema_namespace, "replace", "--subresource=status", "-f", "-", input=body)
-    found = schema_namespace.status("full")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_largest_status_is_accepted(schema_namespace: Namespace, kind: str) -> None:
+    body, status = manifest(kind, "full"), largest_status(kind)
+    kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(body))
+    full = json.dumps(body | {"status": status})
+    kubectl(schema_namespace, "replace", "--subresource=status", "-f", "-", input=full)
+    found = get(schema_namespace, kind, "full")["status"]
     assert found == status
-    model = CampaignThrottleStatus.model_validate(found)
+    model = STATUSES[kind].model_validate(found)
     assert model.model_dump(mode="json", by_alias=True) == status
 
 
@@ -338,7 +548,7 @@ def test_the_largest_status_is_accepted(schema_namespace: Namespace) -> None:
 
 
 def test_the_columns_tell_the_story(schema_namespace: Namespace) -> None:
-    schema_namespace.apply("shown", campaignID="cmp-7")
+    schema_namespace.apply("shown", campaignID="cmp-7", tenantRef={"kind": CLUSTER_TENANT, "name": "platform"})
     status = {
         "availableAgents": 4,
         "campaignState": "Paused",
@@ -353,87 +563,117 @@ def test_the_columns_tell_the_story(schema_namespace: Namespace) -> None:
     assert row[:-1] == ["shown", "cmp-7", "Paused", "4", "5", "8", "True", "Controlling"]
     header, row = table(schema_namespace, "get", "cth", "shown", "-o", "wide")
     wide = dict(zip(header[9:], row[9:], strict=True))
-    assert next(iter(wide)) == "CAMPAIGN-NAME"
-    # TENANT comes with tenantRef.
-    assert [name for name in wide if name != "TENANT"] == (
-        ["CAMPAIGN-NAME", "MODE", "INTERVAL", "SUSPENDED", "PAUSED-BY", "LAST-TRANSITION"]
+    assert list(wide) == (
+        ["CAMPAIGN-NAME", "TENANT", "MODE", "INTERVAL", "SUSPENDED", "PAUSED-BY", "LAST-TRANSITION"]
     )
-    assert wide["CAMPAIGN-NAME"] == "Sales"
+    assert (wide["CAMPAIGN-NAME"], wide["TENANT"]) == ("Sales", "platform")
     assert (wide["MODE"], wide["INTERVAL"], wide["SUSPENDED"]) == ("Enforce", "1s", "false")
     assert wide["PAUSED-BY"] == "Operator"
     assert re.fullmatch(r"\d+[dy]\S*", wide["LAST-TRANSITION"])
 
 
-@pytest.mark.parametrize("word", ["cth", "campaigns", "campaignthrottle", "campaignthrottles.campaignthrottle.io"])
-def test_it_can_be_called(schema_namespace: Namespace, word: str) -> None:
-    schema_namespace.apply("called")
-    assert "/called\n" in kubectl(schema_namespace, "get", word, "-o", "name").stdout
+@pytest.mark.parametrize(("kind", "short"), [(TENANT, "cxt"), (CLUSTER_TENANT, "ccxt")])
+def test_the_columns_of_a_tenant_tell_how_it_is(schema_namespace: Namespace, kind: str, short: str) -> None:
+    kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(manifest(kind, "shown")))
+    status = {"apiEndpoint": BASE_URL, "throttles": 3, "conditions": [READY | {"reason": "Connected"}]}
+    kubectl(schema_namespace, *patch("shown", {"status": status}, kind), "--subresource=status")
+    for how in ((), ("-o", "wide")):
+        header, row = table(schema_namespace, "get", short, "shown", *how)
+        assert header == ["NAME", "API", "ENDPOINT", "THROTTLES", "READY", "REASON", "AGE"]
+        assert row[:-1] == ["shown", "Campaigns", BASE_URL, "3", "True", "Connected"]
 
 
-def test_it_can_be_selected_by_campaign_and_by_state(schema_namespace: Namespace) -> None:
-    schema_namespace.apply("selected", campaignID="cmp-select")
-    schema_namespace.apply("not-selected", campaignID="cmp-other")
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_can_be_called(schema_namespace: Namespace, kind: str) -> None:
+    kubectl(schema_namespace, "apply", "-f", "-", input=json.dumps(manifest(kind, "called")))
+    singular = kind.lower()
+    for word in (SHORT_NAMES[kind], "campaigns", singular, f"{PLURALS[kind]}.campaignthrottle.io"):
+        names = kubectl(schema_namespace, "get", word, "-o", "name").stdout.split()
+        assert f"{singular}.campaignthrottle.io/called" in names, word
+
+
+def test_it_can_be_selected_by_campaign_by_tenant_and_by_state(schema_namespace: Namespace) -> None:
+    schema_namespace.apply("selected", campaignID="cmp-select", tenantRef={"name": "tenant-select"})
+    schema_namespace.apply("not-selected", campaignID="cmp-other", tenantRef={"name": "tenant-other"})
     state = {"status": {"campaignState": "Pausing"}}
     kubectl(schema_namespace, *patch("selected", state), "--subresource=status")
     for selector in (
         "spec.campaignID=cmp-select",
+        "spec.tenantRef.name=tenant-select",
         "status.campaignState=Pausing",
-        "spec.campaignID=cmp-select,status.campaignState=Pausing",
+        "spec.campaignID=cmp-select,spec.tenantRef.name=tenant-select,status.campaignState=Pausing",
     ):
         answer = kubectl(schema_namespace, "get", "cth", "--field-selector", selector, "-o", "name")
         assert answer.stdout.split() == ["campaignthrottle.campaignthrottle.io/selected"], selector
 
 
-def test_kubectl_explains_a_field(plane: ControlPlane) -> None:
-    explain = ("explain", "campaignthrottle.spec.interval")
-    said = wait_for(lambda: plane.kubectl(*explain, check=False).stdout, "the published schema")
-    assert "FIELD: interval <string>" in said
-    assert "How often CXone is polled" in said
+@pytest.mark.parametrize(
+    ("field", "type_", "says"),
+    [
+        ("campaignthrottle.spec.interval", "string", "How often CXone is polled"),
+        ("cxonetenant.spec.credentialsSecretRef", "Object", "The Secret with the credentials"),
+        ("clustercxonetenant.spec.allowedNamespaces.names", "[]string", "Names of namespaces"),
+    ],
+)
+def test_kubectl_explains_a_field(plane: ControlPlane, field: str, type_: str, says: str) -> None:
+    said = wait_for(lambda: plane.kubectl("explain", field, check=False).stdout, "the published schema")
+    assert f"FIELD: {field.rpartition('.')[2]} <{type_}>" in said
+    assert says in said
 
 
-def test_the_published_schema_describes_every_field(plane: ControlPlane) -> None:
+def test_the_published_schemas_describe_every_field(plane: ControlPlane) -> None:
     """What `kubectl explain`, editors and IDEs show."""
 
     def published() -> dict[str, Any] | None:
         answer = plane.kubectl("get", "--raw", "/openapi/v3/apis/campaignthrottle.io/v1alpha1", check=False)
         schemas = json.loads(answer.stdout or "{}").get("components", {}).get("schemas", {})
-        found: dict[str, Any] | None = schemas.get("io.campaignthrottle.v1alpha1.CampaignThrottle")
-        return found
+        found = {kind: schemas.get(f"io.campaignthrottle.v1alpha1.{kind}") for kind in KINDS}
+        return found if all(found.values()) else None
 
-    schema = wait_for(published, "the published schema")
-    assert schema is not None
-    fields = dict(walk(schema, "campaignthrottle"))
-    assert "campaignthrottle.status.conditions.lastTransitionTime" in fields
+    schemas = wait_for(published, "the published schemas")
+    assert schemas is not None
+    fields = {path: field for kind in KINDS for path, field in walk(schemas[kind], kind)}
+    for kind in KINDS:
+        assert f"{kind}.status.conditions.lastTransitionTime" in fields
     assert [path for path, field in fields.items() if not described(field)] == []
 
 
-def test_applying_twice_changes_nothing(schema_namespace: Namespace) -> None:
-    body = json.dumps(manifest("twice", pauseThreshold=3, interval="1m30s"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_applying_twice_changes_nothing(schema_namespace: Namespace, kind: str) -> None:
+    duration = "interval" if kind == THROTTLE else "timeout"
+    body = json.dumps(manifest(kind, "twice", **{duration: "0.5m"}))
     kubectl(schema_namespace, "apply", "-f", "-", input=body)
-    before = schema_namespace.get("twice")["metadata"]
+    before = get(schema_namespace, kind, "twice")["metadata"]
     assert kubectl(schema_namespace, "apply", "-f", "-", input=body).stdout.endswith("unchanged\n")
     difference = kubectl(schema_namespace, "diff", "-f", "-", input=body, check=False)
     assert (difference.returncode, difference.stdout) == (0, ""), difference.stderr
-    after = schema_namespace.get("twice")["metadata"]
+    after = get(schema_namespace, kind, "twice")["metadata"]
     assert (after["resourceVersion"], after["generation"]) == (before["resourceVersion"], 1)
-    changed = json.dumps(manifest("twice", pauseThreshold=4, interval="1m30s"))
+    changed = json.dumps(manifest(kind, "twice", **{duration: "30s"}))
     assert kubectl(schema_namespace, "diff", "-f", "-", input=changed, check=False).returncode == 1
 
 
-def test_applying_on_the_server_works_and_leaves_the_status_to_the_operator(schema_namespace: Namespace) -> None:
-    body = json.dumps(manifest("server-side", pauseThreshold=3))
+@pytest.mark.parametrize("kind", KINDS)
+def test_applying_on_the_server_works_and_leaves_the_status_to_the_operator(
+    schema_namespace: Namespace, kind: str
+) -> None:
+    body = json.dumps(manifest(kind, "server-side", suspend=True))
     apply = ("apply", "--server-side", "-f", "-")
     kubectl(schema_namespace, *apply, input=body)
     status = {"status": {"observedGeneration": 1, "conditions": [READY]}}
-    kubectl(schema_namespace, *patch("server-side", status), "--subresource=status", "--field-manager=operator")
-    before = schema_namespace.get("server-side")
+    kubectl(
+        schema_namespace,
+        *patch("server-side", status, kind),
+        *("--subresource=status", "--field-manager=operator"),
+    )
+    before = get(schema_namespace, kind, "server-side")
     kubectl(schema_namespace, *apply, input=body)
-    after = schema_namespace.get("server-side")
+    after = get(schema_namespace, kind, "server-side")
     assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
     assert after["status"]["conditions"] == [READY | {"observedGeneration": 0}]
-    other = json.dumps(manifest("server-side", pauseThreshold=4))
+    other = json.dumps(manifest(kind, "server-side", suspend=False))
     conflict = kubectl(schema_namespace, *apply, "--field-manager=flux", input=other, check=False)
-    assert 'conflict with "kubectl": .spec.pauseThreshold' in conflict.stderr
+    assert 'conflict with "kubectl": .spec.suspend' in conflict.stderr
 
 
 # Helpers
@@ -441,7 +681,7 @@ def test_applying_on_the_server_works_and_leaves_the_status_to_the_operator(sche
 
 def refused_manifest(sentence: str) -> dict[str, Any]:
     case = REFUSED[sentence]
-    body = manifest("bad")
+    body = manifest(case["kind"], "bad")
     del body["spec"]
     body.update({"spec": case["spec"]} if "spec" in case else {}, **case.get("manifest", {}))
     return body
@@ -449,6 +689,13 @@ def refused_manifest(sentence: str) -> dict[str, Any]:
 
 def without_nulls(spec: Any) -> Any:
     return {key: value for key, value in spec.items() if value is not None} if isinstance(spec, dict) else spec
+
+
+def merged(value: Any, changes: Any) -> Any:
+    """A JSON merge patch that takes nothing away."""
+    if not (isinstance(value, dict) and isinstance(changes, dict)):
+        return changes
+    return value | {key: merged(value.get(key), change) for key, change in changes.items()}
 
 
 def write_each(folder: Path, bodies: dict[str, dict[str, Any]]) -> dict[str, Path]:
@@ -472,8 +719,8 @@ def kubectl(namespace: Namespace, *arguments: str, input: str | None = None, che
     return namespace.plane.kubectl("-n", namespace.name, *arguments, input=input, check=check)
 
 
-def patch(name: str, body: dict[str, Any]) -> tuple[str, ...]:
-    return ("patch", "campaignthrottle", name, "--type=merge", "-p", json.dumps(body))
+def patch(name: str, body: dict[str, Any], kind: str = THROTTLE) -> tuple[str, ...]:
+    return ("patch", kind, name, "--type=merge", "-p", json.dumps(body))
 
 
 def get(namespace: Namespace, *what: str) -> Any:

@@ -26,11 +26,9 @@ _KNOWN = {
 _TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "number": (int, float)}
 
 
-def problems(part, value):
+def problems(part, value, kind="CampaignThrottle"):
     """What an API server would refuse, and what it would silently drop, in the ``spec`` or ``status``."""
-    [definition] = [
-        found for found in custom_resource_definitions() if found["spec"]["names"]["kind"] == "CampaignThrottle"
-    ]
+    [definition] = [found for found in custom_resource_definitions() if found["spec"]["names"]["kind"] == kind]
     schema = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return list(_problems(schema["properties"][part], value, part))
 

@@ -241,7 +241,7 @@ def claimed(uid, *, created, spec=None, status=None, version=1, **metadata):
             "uid": uid,
             "namespace": "default",
             "name": uid,
-            "generation": 1,
+            "generation": version,
             "resourceVersion": str(version),
             "creationTimestamp": created,
             **metadata,
@@ -258,7 +258,7 @@ OWNER = {"pausedBy": "Operator", "campaignState": "Paused", "lastPollTime": "202
 def take_in(throttles, body, tenant=TENANT):
     """Register an object, and let it claim its campaign of a tenant."""
     found = throttles.register(body)
-    throttles.claim(found, Claim.of(body, tenant))
+    throttles.claim(found, Claim.of(found, tenant))
     return found
 
 
@@ -311,7 +311,9 @@ async def test_a_new_spec_a_rival_or_the_end_overrules_a_poll_under_way_and_a_me
     throttles = Throttles()
     found = take_in(throttles, claimed("a", created="2"))
     found.handled = (1, None)
-    take_in(throttles, claimed("a", created="2", annotations={RECONCILE_ANNOTATION: "now"}, version=2))
+    take_in(
+        throttles, claimed("a", created="2", generation=1, annotations={RECONCILE_ANNOTATION: "now"}, version=2)
+    )
     assert found.nudged.is_set()
     assert not found.superseded
     take_in(throttles, claimed("older", created="1"))

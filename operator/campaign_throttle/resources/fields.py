@@ -113,7 +113,18 @@ NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?
 
 def name_field(description: str) -> Any:
     """The name of another object."""
-    return Field(min_length=1, max_length=253, pattern=NAME_PATTERN, description=description)
+    return Field(
+        min_length=1,
+        max_length=253,
+        pattern=NAME_PATTERN,
+        description=description,
+        json_schema_extra=validated(
+            cel(
+                f"self.matches('{NAME_PATTERN}')",
+                "name must be the name of a Kubernetes object: lower case letters, digits, - and ., for example cxone",
+            )
+        ),
+    )
 
 
 def duration_field(

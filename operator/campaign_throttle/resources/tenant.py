@@ -6,12 +6,11 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from campaign_throttle.resources.behaviour import Agents, AgentSource
 from campaign_throttle.resources.condition import Condition, conditions_field, observed_generation_field
 from campaign_throttle.resources.fields import (
-    NAME_PATTERN,
     Duration,
     Resource,
     cel,
@@ -24,7 +23,11 @@ from campaign_throttle.resources.throttle import COUNT_MAXIMUM, CampaignThrottle
 
 PLURALS = {TenantKind.NAMESPACED: "cxonetenants", TenantKind.CLUSTER: "clustercxonetenants"}
 
-URL_PATTERN = r"^https?://[^ /?#@]+(/[^ ?#@]*)?$"
+#: Printable ASCII without user, query and fragment; the operator's own grammar (cxone.endpoints) is narrower.
+URL_PATTERN = r"^https?://[!$-.0->A-~]+(/[!$->A-~]*)?$"
+#: RFC 1123 label: what Kubernetes takes as the name of a namespace.
+NAMESPACE_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+SECRET_KEY_PATTERN = r"^[-._a-zA-Z0-9]+$"  # noqa: S105 - of names of keys
 UUID_PATTERN = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 VERSION_PATTERN = r"^v(2[5-9]|3[0-9])[.]0$"
 ID_PATTERN = re.compile(r"[1-9][0-9]{0,9}")
@@ -54,7 +57,8 @@ def _url_field(name: str, example: str, description: str) -> Any:
         json_schema_extra=validated(
             cel(
                 f"self.matches('{URL_PATTERN}')",
-                f"{name} must be a URL of scheme, host and perhaps path, for example {example}",
+                f"{name} must be a URL of scheme, host and perhaps path, without user, query and fragment, "
+                f"for example {example}",
             )
         ),
     )
@@ -115,8 +119,14 @@ class SecretKeyRef(SecretRef):
         default="ca.crt",
         min_length=1,
         max_length=253,
-        pattern=r"^[-._a-zA-Z0-9]+$",
+        pattern=SECRET_KEY_PATTERN,
         description="Key in the Secret.",
+        json_schema_extra=validated(
+            cel(
+                f"self.matches('{SECRET_KEY_PATTERN}')",
+                "key must be a key of a Secret: letters, digits, - _ and ., for example ca.crt",
+            )
+        ),
     )
 
 
@@ -193,13 +203,14 @@ class CXoneTenantSpec(Resource):
         """Which tenant of CXone this is, whatever the resource is called: throttles of one are in conflict."""
         if self.acd is not None:
             return f"ACD {self.acd.tenant_id.lower()}"
-        url = urlsplit((self.base_url or "").lower())
+        address = (self.base_url or "").lower()
         try:
-            _ = url.port
+            url = urlsplit(address)
+            host, port = (url.hostname or "").rstrip("."), url.port
         except ValueError:
-            return f"Campaigns {url.geturl()}"
-        port = "" if (url.scheme, url.port) in {("https", 443), ("http", 80)} or not url.port else f":{url.port}"
-        return f"Campaigns {url.scheme}://{url.hostname}{port}{url.path.rstrip('/')}"
+            return f"Campaigns {address}"
+        place = host if (url.scheme, port) in {("https", 443), ("http", 80)} or not port else f"{host}:{port}"
+        return f"Campaigns {url.scheme}://{place}{url.path.rstrip('/')}"
 
     @property
     def digest(self) -> str:
@@ -226,6 +237,21 @@ class LabelSelectorRequirement(Resource):
         description="Values for In and NotIn.",
         json_schema_extra={"x-kubernetes-list-type": "atomic"},
     )
+
+    #: As Kubernetes itself rules. NotIn without values would select every namespace.
+    rules: ClassVar[list[dict[str, Any]]] = [
+        cel(
+            "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+            "values are needed with operator In and NotIn, and have no use with Exists and DoesNotExist",
+        )
+    ]
+    model_config = ConfigDict(json_schema_extra=validated(*rules))
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> "LabelSelectorRequirement":
+        if (self.operator in (SelectorOperator.IN, SelectorOperator.NOT_IN)) is not bool(self.values):
+            raise ValueError("values are needed with operator In and NotIn, and with no other")
+        return self
 
 
 class LabelSelector(Resource):
@@ -259,15 +285,27 @@ def _meets(requirement: LabelSelectorRequirement, value: str | None) -> bool:
             return value is None
 
 
+NamespaceName = Annotated[
+    str,
+    Field(
+        max_length=63,
+        pattern=NAMESPACE_PATTERN,
+        json_schema_extra=validated(
+            cel(
+                f"self.matches('{NAMESPACE_PATTERN}')",
+                "names must be names of namespaces: lower case letters, digits and -, for example team-a",
+            )
+        ),
+    ),
+]
+
+
 class AllowedNamespaces(Resource):
     """The namespaces whose throttles may use the tenant: by name, or by label."""
 
-    names: (
-        Annotated[
-            list[Annotated[str, Field(max_length=63, pattern=NAME_PATTERN)]], Field(min_length=1, max_length=500)
-        ]
-        | None
-    ) = Field(default=None, description="Names of namespaces.", json_schema_extra=set_list())
+    names: Annotated[list[NamespaceName], Field(min_length=1, max_length=500)] | None = Field(
+        default=None, description="Names of namespaces.", json_schema_extra=set_list()
+    )
     selector: LabelSelector | None = Field(
         default=None, description="Selects namespaces by their labels; an empty one selects all."
     )

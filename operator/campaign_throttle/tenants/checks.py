@@ -79,9 +79,11 @@ class Checks:
         look = await self._looked(entry)
         if entry.generation != generation:
             return timedelta(0)
-        await self._report(entry, look)
+        written = await self._report(entry, look)
         if _is_ready(entry) and not was_ready:
             self._wake(entry.key)
+        if not written:
+            return INTERVAL_WHILE_MISSING
         if look.error is not None and look.error.graced:
             return INTERVAL_WHILE_MISSING
         return INTERVAL
@@ -103,24 +105,27 @@ class Checks:
         entry.finding = finding
         return replace(look, probe=finding.probe, error=finding.error, failures=entry.failures)
 
-    async def _report(self, entry: Entry, look: Look) -> None:
+    async def _report(self, entry: Entry, look: Look) -> bool:
+        """Write the status if it says anything new; return False if that is to be tried again soon."""
         previous = entry.reported
         assert previous is not None
         current = build(previous, look)
         entry.reported = current
         if current == entry.stored:
-            return
+            return True
         whole = current.model_dump(mode="json", by_alias=True, exclude_none=True)
         try:
             await self._writers[entry.key.kind].write(
                 entry.key.namespace, entry.key.name, entry.uid, whole, timeout=STATUS_TIMEOUT
             )
         except ObjectGone:
-            return
+            return True
         except StatusNotWritten as problem:
             logger.warning("%s: the status was not written: %s", entry.key, problem)
-            return
+            entry.stored = None  # what the server holds is not known
+            return False
         entry.stored = current
+        return True
 
     async def close(self) -> None:
         """End all looks."""

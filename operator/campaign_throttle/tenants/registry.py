@@ -16,6 +16,7 @@ from campaign_throttle.cxone.errors import (
     TenantNotFound,
     TenantNotReady,
 )
+from campaign_throttle.cxone.flight import SingleFlight
 from campaign_throttle.cxone.protocol import Probe
 from campaign_throttle.resources.fields import first_problem
 from campaign_throttle.resources.tenant import (
@@ -135,7 +136,7 @@ class Tenants:
         self._entries: dict[TenantKey, Entry] = {}
         self._users: dict[TenantKey, set[str]] = {}
         self._deleted: dict[TenantKey, float] = {}
-        self._labels: dict[str, tuple[float, Mapping[str, str]]] = {}
+        self._labels: dict[str, _Labels] = {}
         self._leaving: dict[Tenant, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -278,7 +279,8 @@ class Tenants:
         if allowed.names is not None:
             return namespace in allowed.names
         known = self._labels.get(namespace)
-        return known is not None and allowed.selector is not None and allowed.selector.matches(dict(known[1]))
+        labels = known.labels if known else None
+        return labels is not None and allowed.selector is not None and allowed.selector.matches(dict(labels))
 
     async def _allows(self, entry: Entry, namespace: str) -> bool:
         try:
@@ -292,18 +294,21 @@ class Tenants:
         return self.offers(entry.key, namespace)
 
     async def _labels_of(self, namespace: str) -> Mapping[str, str]:
-        now = asyncio.get_running_loop().time()
-        known = self._labels.get(namespace)
-        if known is not None and now - known[0] < LABELS_AGE.total_seconds():
-            return known[1]
+        known = self._labels.setdefault(namespace, _Labels())
+        if asyncio.get_running_loop().time() - known.read_at >= LABELS_AGE.total_seconds():
+            await known.reading.join(lambda: self._read_labels(namespace, known))
+        if known.labels is None:
+            assert known.problem is not None
+            raise known.problem.with_traceback(None)
+        return known.labels  # while the API server is away, nobody can have changed them
+
+    async def _read_labels(self, namespace: str, known: "_Labels") -> None:
+        read_at = asyncio.get_running_loop().time()
         try:
-            labels = await self._namespaces.labels(namespace)
-        except NamespaceNotRead:
-            if known is None:
-                raise
-            return known[1]  # while the API server is away, nobody can have changed them
-        self._labels[namespace] = (now, labels)
-        return labels
+            known.labels = await self._namespaces.labels(namespace)
+        except NamespaceNotRead as problem:
+            known.problem = problem
+        known.read_at = read_at
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -313,6 +318,16 @@ class Tenants:
         if self.default is not None:
             tenants.add(self.default.tenant)
         await asyncio.gather(*self._closing, *(tenant.close() for tenant in tenants))
+
+
+@dataclass
+class _Labels:
+    """The labels of a namespace, read once for all its throttles; after a failure those that were read before."""
+
+    read_at: float = float("-inf")
+    labels: Mapping[str, str] | None = None
+    problem: NamespaceNotRead | None = None
+    reading: SingleFlight[None] = field(default_factory=SingleFlight)
 
 
 class _NoAccess:

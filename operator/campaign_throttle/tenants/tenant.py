@@ -1,13 +1,20 @@
 """One tenant at work: its connection, and what its throttles share of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
 from campaign_throttle.cxone.budget import Budget
-from campaign_throttle.cxone.errors import CredentialsRejected, CXoneError, CXoneTimeout
+from campaign_throttle.cxone.errors import (
+    CredentialsMissing,
+    CredentialsRejected,
+    CXoneError,
+    CXoneTimeout,
+    TenantNotFound,
+)
 from campaign_throttle.cxone.flight import SingleFlight
 from campaign_throttle.cxone.protocol import Campaign, Dialect, DialingState, Headcount, Probe, Skill, Target
 from campaign_throttle.resources.behaviour import Agents
@@ -18,8 +25,14 @@ from campaign_throttle.tenants.sharing import stretch
 
 #: After a refusal of the credentials the Secret is looked at again at once, but not more often than this.
 LOOK_AGAIN = timedelta(seconds=1)
+#: While its Secret is gone the connection is kept so long, for the throttles that are deleted together with it.
+LEAVING_TIME = timedelta(minutes=1)
+#: One kind of reading that worked within this time is enough for the tenant to be well, whatever others say.
+WELL_FOR = timedelta(minutes=2)
 #: How often it is found out anew by how much the intervals must grow.
 STRETCH_AGE = timedelta(seconds=1)
+#: One text, whoever's time was up: a status must not change from poll to poll.
+_NOT_COUNTED = "the agents were not counted in time: check that CXone is up and reachable"
 
 T = TypeVar("T")
 
@@ -36,6 +49,10 @@ class Reading:
 class _Outcome:
     started: float
     found: Headcount | CXoneError
+
+    @property
+    def error(self) -> CXoneError | None:
+        return self.found if isinstance(self.found, CXoneError) else None
 
 
 @dataclass
@@ -64,14 +81,14 @@ class Tenant:
         self._connection: _Connection | None = None
         self._looked_at = float("-inf")
         self._trouble: CXoneError | None = None
+        self._missing_since: float | None = None
+        self._closed = False
         self._looking: SingleFlight[None] = SingleFlight()
         self._closing: set[asyncio.Task[None]] = set()
         self._limit: RateLimit | None = None
         self._budget = budget_of(None)
         self._demands: dict[str, tuple[timedelta, int]] = {}
         self._stretch, self._stretched_at = 1.0, float("-inf")
-        #: How the last reading of the agents went: when it began, and what was wrong. For the tenant's own status.
-        self.last_reading: tuple[float, CXoneError | None] | None = None
         #: How many connections there have been; it tells the findings of one from those of another.
         self.connections = 0
         #: Called when the tenant turns out to be well, or not to be.
@@ -95,15 +112,18 @@ class Tenant:
                     outcome = connection.outcomes.get(source)
                     if outcome is not None and outcome.started >= oldest:
                         break
-                    flight = connection.flights.setdefault(source, SingleFlight())
-                    await flight.join(lambda c=connection, s=source: self._read(c, s, deadline))  # type: ignore[misc]
+                    await self._join(connection, source, deadline)
         except TimeoutError:
-            raise CXoneTimeout(
-                "the agents were not counted in time: check that CXone is up and reachable"
-            ) from None
+            raise CXoneTimeout(_NOT_COUNTED) from None
         if isinstance(outcome.found, CXoneError):
             raise outcome.found.with_traceback(None)
         return Reading(outcome.found, outcome.started)
+
+    async def _join(self, connection: _Connection, source: Hashable, deadline: float) -> None:
+        """Wait for the reading under way; whoever waits keeps the connection from being closed."""
+        flight = connection.flights.setdefault(source, SingleFlight())
+        with self._using(connection):
+            await flight.join(lambda: self._read(connection, source, deadline))
 
     async def _read(self, connection: _Connection, source: Hashable, deadline: float) -> None:
         started = asyncio.get_running_loop().time()
@@ -111,14 +131,28 @@ class Tenant:
         try:
             found = await self._use(connection, lambda dialect: dialect.read_agents(source, deadline))
         except CXoneError as error:
-            found = error
+            found = CXoneTimeout(_NOT_COUNTED) if isinstance(error, CXoneTimeout) else error
             if isinstance(error, CredentialsRejected) and await self._look_again(connection):
                 return  # whoever waits asks the new connection
-        connection.outcomes[source] = _Outcome(started, found)
-        trouble = found if isinstance(found, CXoneError) else None
-        if self.last_reading is None or _reason(trouble) != _reason(self.last_reading[1]):
+        before = connection.outcomes.get(source)
+        outcome = connection.outcomes[source] = _Outcome(started, found)
+        if before is None or _reason(outcome.error) != _reason(before.error):
             self.on_turn()
-        self.last_reading = (started, trouble)
+
+    @property
+    def last_reading(self) -> tuple[float, CXoneError | None] | None:
+        """How the last reading of the agents went: when it began, and what was wrong. For the tenant's own status."""
+        outcomes = list(self._connection.outcomes.values()) if self._connection and not self._trouble else []
+        if not outcomes:
+            return None
+        last = max(outcomes, key=lambda outcome: outcome.started)
+        good = [
+            outcome
+            for outcome in outcomes
+            if outcome.error is None and last.started - outcome.started < WELL_FOR.total_seconds()
+        ]
+        found = max(good or [last], key=lambda outcome: outcome.started)
+        return found.started, found.error
 
     # Campaigns
 
@@ -159,16 +193,19 @@ class Tenant:
         except CredentialsRejected:
             if not await self._look_again(connection):
                 raise
-        return await self._use(await self._connected(timedelta.max), question)
+        return await self._use(await self._connected(max_age), question)
 
     # The connection
 
     async def _connected(self, max_age: timedelta) -> _Connection:
         """The connection, of an access that was looked at at most ``max_age`` ago. Raises a CXoneError."""
-        clock = asyncio.get_running_loop().time
-        if clock() - self._looked_at > max_age.total_seconds() or not (self._connection or self._trouble):
+        oldest = asyncio.get_running_loop().time() - max_age.total_seconds()
+        # A look that was under way when this was asked, or when the tenant was declared anew, may be too old.
+        while not self._closed and (self._looked_at < oldest or not (self._connection or self._trouble)):
             await self._looking.join(self._look)
-        if self._trouble is not None:
+        if self._closed:
+            raise TenantNotFound("the tenant is not there any more")
+        if self._trouble is not None and (max_age < timedelta.max or self._connection is None):
             raise self._trouble.with_traceback(None)
         assert self._connection is not None
         return self._connection
@@ -180,16 +217,26 @@ class Tenant:
             access = await source.look()
             if self._connection is None or self._connection.access != access:
                 self._replace(_Connection(access, self._connect(access, self._budget_for(access))))
+            self._missing_since = None
         except AccessUnknown as error:
-            trouble = error if self._connection is None else None
+            trouble = self._trouble or (error if self._connection is None else None)
         except CXoneError as error:
-            self._replace(None)
+            self._lose(error, looked_at)
             trouble = error
         if _reason(trouble) != _reason(self._trouble):
+            self.connections += 1
             self.on_turn()
         self._trouble = trouble
         if source is self._source:  # else it was declared anew meanwhile
             self._looked_at = looked_at
+
+    def _lose(self, error: CXoneError, now: float) -> None:
+        """There is no access any more. Where the Secret is gone, a release may use the connection for a while."""
+        if self._missing_since is None:
+            self._missing_since = now
+        is_leaving = isinstance(error, CredentialsMissing)
+        if not is_leaving or now - self._missing_since > LEAVING_TIME.total_seconds():
+            self._replace(None)
 
     def _budget_for(self, access: Access) -> Budget:
         """The tenant's turns: new credentials bring no new ones."""
@@ -204,9 +251,14 @@ class Tenant:
         return self._connection is not None and self._connection is not refused
 
     async def _use(self, connection: _Connection, question: Callable[[Dialect], Awaitable[T]]) -> T:
+        with self._using(connection):
+            return await question(connection.dialect)
+
+    @contextmanager
+    def _using(self, connection: _Connection) -> Iterator[None]:
         connection.uses += 1
         try:
-            return await question(connection.dialect)
+            yield
         finally:
             connection.uses -= 1
             self._close_if_unused(connection)
@@ -217,7 +269,6 @@ class Tenant:
             return
         before, self._connection = self._connection, connection
         self.connections += 1
-        self.last_reading = None
         if before is not None:
             before.replaced = True
             self._close_if_unused(before)
@@ -236,7 +287,7 @@ class Tenant:
     @property
     def known(self) -> Probe | None:
         """What is known of the tenant without asking; None while there is no connection with a token."""
-        return self._connection.dialect.known if self._connection else None
+        return self._connection.dialect.known if self._connection and self._trouble is None else None
 
     # The budget
 
@@ -262,11 +313,12 @@ class Tenant:
         self._demands.pop(uid, None)
 
     async def close(self) -> None:
-        """End what is under way and let go of the connections."""
+        """End what is under way and let go of the connections; whoever asks later is told that it is gone."""
+        self._closed = True
         await self._looking.close()
-        if self._connection is not None:
-            await _close(self._connection)
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await _close(connection)
         if self._closing:
             await asyncio.wait(set(self._closing))
 

@@ -202,6 +202,19 @@ async def test_a_schedule_that_can_not_be_read_is_no_fault(found, no_backoff):
         assert (campaign.state, campaign.scheduled) == (RUNNING, ())
 
 
+async def test_schedules_do_not_hold_up_a_poll(monkeypatch):
+    monkeypatch.setattr(roster, "SCHEDULES_TIMEOUT", 0.3)
+    async with acd_tenant() as (at, server):
+
+        async def hang(request):
+            await asyncio.sleep(60)
+
+        server.wrong[SCHEDULE.format(101)] = [hang]
+        started = time.monotonic()
+        assert (await at.campaign()).state is RUNNING
+        assert time.monotonic() - started < 3.0
+
+
 async def test_a_schedule_that_was_known_is_remembered_when_it_can_not_be_read():
     async with acd_tenant(schedules={101: {"isScheduled": True}}) as (at, server):
         await at.campaign()

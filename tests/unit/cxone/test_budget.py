@@ -280,7 +280,8 @@ def test_a_turn_that_was_not_used_is_anothers():
     run(scene())
 
 
-def test_a_turn_that_comes_in_the_moment_in_which_its_caller_leaves_is_anothers(monkeypatch):
+@pytest.mark.parametrize("first", ["served", "cancelled"])
+def test_a_turn_that_comes_in_the_moment_in_which_its_caller_leaves_is_anothers(first, monkeypatch):
     async def scene():
         budget = Budget(1, 1)
         found = Callers(budget)
@@ -289,11 +290,12 @@ def test_a_turn_that_comes_in_the_moment_in_which_its_caller_leaves_is_anothers(
         found.call("next")
         on_time = budget._on_time
 
-        def served_and_cancelled():
-            on_time()
-            leaving.cancel()
+        def at_once():
+            both = [on_time, leaving.cancel]
+            for step in both if first == "served" else reversed(both):
+                step()
 
-        monkeypatch.setattr(budget, "_on_time", served_and_cancelled)
+        monkeypatch.setattr(budget, "_on_time", at_once)
         await asyncio.sleep(2)
         assert leaving.cancelled()
         assert [(time, name) for time, name, _ in found.served] == [(0, "first"), (1, "next")]

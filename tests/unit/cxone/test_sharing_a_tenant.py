@@ -18,10 +18,11 @@ from campaign_throttle.cxone.errors import (
 )
 from campaign_throttle.cxone.protocol import DialingState, Probe
 from campaign_throttle.cxone.session import Operation, Session
-from campaign_throttle.cxone.transport import Request, Transport
+from campaign_throttle.cxone.transport import Answer, Request, Transport
 from campaign_throttle.resources.behaviour import Agents, AgentState
 from cxone_simulator.traffic import PathClass
 from unit.cxone.tenant_at_work import SECRET, RawServer, broken_tenant, http, simulators, tenant, until
+from unit.cxone.virtual_time import run
 
 PAUSED = DialingState.PAUSED
 READS = PLACES[Priority.READ]
@@ -121,15 +122,31 @@ async def test_after_a_429_those_who_wait_for_their_turn_leave_the_path_alone_to
         assert elsewhere.status == 200
 
 
-async def test_a_turn_in_vain_at_a_closed_path_costs_the_budget_nothing():
-    async with tenant(budget=Budget(1, 3)) as at:
-        await at.campaign()
-        at.fault(kind="status", code=429, retry_after=60, path="campaign-read", count=1)
-        for _ in range(10):
-            with pytest.raises(RateLimited, match="CXone limits the rate"):
-                await at.campaign(seconds=5)
-        assert at.session._budget.delay() <= 1.0
-        assert at.session._budget._free == PLACES
+def test_a_turn_in_vain_at_a_closed_path_costs_the_budget_nothing():
+    async def scene():
+        loop, sent = asyncio.get_running_loop(), []
+
+        class Granted:
+            async def obtain(self, send):
+                return Token(SecretStr("t0ken"), float("inf"), ())
+
+        class Sender:
+            async def send(self, request, *, seconds, deadline):
+                sent.append((loop.time(), request.operation))
+                refused = request.operation == "agents"
+                return Answer(request.operation, 429 if refused else 200, {"retry-after": "60"}, b"")
+
+        session = Session(Sender(), grant=Granted(), base="https://x", budget=Budget(1, 1))
+        reads = [asyncio.create_task(session.read(Operation("agents"), "/", deadline=50)) for _ in range(5)]
+        await asyncio.sleep(1.5)
+        await session.read(Operation("campaign"), "/", deadline=50)
+        assert sent == [(0, "agents"), (1.5, "campaign")]
+        for outcome in await asyncio.gather(*reads, return_exceptions=True):
+            assert isinstance(outcome, RateLimited)
+            assert "CXone limits the rate of agents requests" in str(outcome)
+        assert session._budget._free == PLACES
+
+    run(scene())
 
 
 # What is told
