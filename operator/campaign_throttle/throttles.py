@@ -16,6 +16,7 @@ from campaign_throttle.resources.throttle import (
     CampaignThrottleSpec,
     CampaignThrottleStatus,
     Mode,
+    Owner,
 )
 from campaign_throttle.tenants import Tenant, TenantKey
 
