@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from campaign_throttle.resources import GROUP
 from control_plane import ControlPlane, binaries
 from integration.namespaces import Namespace, fresh_namespace
 from integration.oracles import judge
 from integration.pace import PATIENCE, wait_for
-from integration.recorder import Recorder
+from integration.recorder import PLURALS, Recorder
 from integration.watching import Operators
 from stack import Operator, Simulator
 
@@ -42,8 +43,8 @@ def unwatched_plane() -> Iterator[ControlPlane]:
     with ControlPlane(audit=True) as plane:
         plane.kubectl("apply", "-k", str(ROOT / "deploy/base"))
         plane.kubectl(
-            *("wait", "--for=condition=Established", "crd/campaignthrottles.campaignthrottle.io"),
-            f"--timeout={PATIENCE:.0f}s",
+            *("wait", "--for=condition=Established", f"--timeout={PATIENCE:.0f}s"),
+            *(f"crd/{plural}.{GROUP}" for plural in PLURALS),
             timeout=2 * PATIENCE,
         )
         yield plane
@@ -51,9 +52,9 @@ def unwatched_plane() -> Iterator[ControlPlane]:
 
 @pytest.fixture(scope="session")
 def recorder(unwatched_plane: ControlPlane, worker_id: str) -> Iterator[Recorder]:
-    """Every version that a throttle of this run ever had; and at the end, what kstatus and Flux say of each.
+    """Every version that a throttle or tenant of this run ever had; and at the end, what kstatus and Flux say of each.
 
-    Who waits for a throttle with Helm, Flux, Argo CD or kubectl sees each of them, not only the last: one that is
+    Who waits for one with Helm, Flux, Argo CD or kubectl sees each of them, not only the last: one that is
     wrong for a millisecond makes `helm install --wait` return too early, or fail for good. A finding is an error of
     the last test of the run.
     """

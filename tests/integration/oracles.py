@@ -1,4 +1,7 @@
-"""What people who know nothing of this operator make of its objects: kstatus, Flux's checks, the conventions."""
+"""What people who know nothing of this operator make of its objects: kstatus, Flux's checks, the conventions.
+
+Of throttles and of tenants alike.
+"""
 
 import json
 import subprocess
@@ -22,7 +25,8 @@ TRANSIENT = {
     "TenantNotReady",
     "ProgressingWithRetry",
 }
-#: What is Stalled only after a grace: Helm and Flux apply the Secret, the tenant and the throttle together.
+#: What is Stalled only after a grace: Helm and Flux apply the Secret, the tenant and the throttle one after the other,
+#: and so does who changes or replaces them.
 AFTER_GRACE = {"TenantNotFound", "TenantNotAllowed", "CredentialsMissing"}
 GRACE = timedelta(seconds=30)
 #: Under these names the tests of the schema write statuses of their own: `kubectl patch`, `replace`, `apply`.
@@ -52,7 +56,8 @@ class Finding:
             for c in status.get("conditions", [])
         ]
         return (
-            f"{self.rule}\n    {metadata.get('namespace')}/{metadata.get('name')} at {self.version.revision}, "
+            f"{self.rule}\n    {self.version.kind} {metadata.get('namespace', '')}/{metadata.get('name')} "
+            f"at {self.version.revision}, "
             f"generation {metadata.get('generation')}, observed {status.get('observedGeneration')}: "
             f"{', '.join(shown) or 'no conditions'}"
         )
@@ -76,7 +81,9 @@ def judge(program: Path, everything: Sequence[Version], record: Path) -> str:
     record.write_text("".join(json.dumps(version.object) + "\n" for version in versions))
     found = findings(program, versions)
     assert not found, f"{report(found)}\nevery version: {record}; each with its verdict: {program} < {record}"
-    return f"{len(versions)} versions of {len({version.uid for version in versions})} throttles, 0 findings"
+    objects = Counter({version.uid: version.kind for version in versions}.values())
+    of = ", ".join(f"{count} {kind}s" for kind, count in sorted(objects.items()))
+    return f"{len(versions)} versions of {of or 'no objects'}, 0 findings"
 
 
 def report(found: Sequence[Finding]) -> str:
@@ -113,11 +120,13 @@ def ask(program: Path, versions: Sequence[Version]) -> list[Verdict]:
 
 
 def findings(program: Path, versions: Sequence[Version]) -> list[Finding]:
-    """All that is wrong with these versions, each object's in order."""
+    """All that is wrong with these versions, which come in the order in which they came to be."""
     before: dict[str, Version] = {}
     found: list[Finding] = []
+    grace = Grace()
     for version, verdict in zip(versions, ask(program, versions), strict=True):
         rules = [*kstatus(version, verdict), *flux(version, verdict), *shape(version), *stalled_for_long(version)]
+        rules += grace.findings(version, before.get(version.uid))
         if version.uid in before:
             rules += changes(before[version.uid], version)
         found += [Finding(rule, version) for rule in rules]
@@ -193,10 +202,77 @@ def stalled_for_long(version: Version) -> Iterator[str]:
         return
     if stalled["reason"] in TRANSIENT:
         yield f"Stalled for {stalled['reason']}, which may pass"
-    created = time_of(version.object["metadata"]["creationTimestamp"])
-    age = time_of(stalled["lastTransitionTime"]) - created
-    if stalled["reason"] in AFTER_GRACE and age < GRACE - SECOND:
-        yield f"Stalled for {stalled['reason']} only {age.total_seconds():.0f} s after it was created"
+
+
+class Grace:
+    """What may be on its way is waited for: after the object, or the tenant that it names, came, changed or went.
+
+    Of Secrets and of the labels of namespaces it knows nothing, as the operator, which doesn't watch them.
+    """
+
+    def __init__(self) -> None:
+        self._changed: dict[tuple[str, str, str], datetime] = {}
+
+    def findings(self, version: Version, before: Version | None) -> Iterator[str]:
+        """What is wrong with the next version of an object; ``before`` is the last one."""
+        generation = version.object["metadata"]["generation"]
+        if version.type == "DELETED":
+            # When nobody watched it isn't known; and whatever is still said of it was said before.
+            self._note(version, version.seen)
+            return
+        if before is None:
+            self._note(version, time_of(version.object["metadata"]["creationTimestamp"]))
+        if generation > (1 if before is None else before.object["metadata"]["generation"]):
+            self._note(version, written(version, subresource=None))
+        status = version.object.get("status", {})
+        stalled = conditions(status).get("Stalled")
+        if (
+            stalled is None
+            or stalled["reason"] not in AFTER_GRACE
+            or status.get("observedGeneration") != generation
+        ):
+            return
+        was = {} if before is None else before.object.get("status", {})
+        earlier = conditions(was).get("Stalled", {})
+        if (earlier.get("reason"), was.get("observedGeneration")) == (stalled["reason"], generation):
+            return  # that it goes on is no news
+        since = written(version, subresource="status") if earlier else time_of(stalled["lastTransitionTime"])
+        changed = [self._changed.get(key) for key in (_key(version), _tenant_key(version)) if key is not None]
+        last = max((time for time in changed if time is not None), default=None)
+        if last is not None and since - last < GRACE - SECOND:
+            yield (
+                f"Stalled for {stalled['reason']} only {(since - last).total_seconds():.0f} s after it, or its "
+                "tenant, was created, changed or deleted"
+            )
+
+    def _note(self, version: Version, time: datetime | None) -> None:
+        if time is not None:
+            self._changed[_key(version)] = time
+
+
+def _key(version: Version) -> tuple[str, str, str]:
+    metadata = version.object["metadata"]
+    return version.kind, metadata.get("namespace", ""), metadata["name"]
+
+
+def _tenant_key(version: Version) -> tuple[str, str, str] | None:
+    """The tenant that a throttle names."""
+    reference = version.object["spec"].get("tenantRef")
+    if reference is None:
+        return None
+    namespaced = reference["kind"] == "CXoneTenant"
+    return reference["kind"], version.object["metadata"]["namespace"] if namespaced else "", reference["name"]
+
+
+def written(version: Version, *, subresource: str | None) -> datetime:
+    """When the status, or all else, was written last, as the API server keeps it."""
+    metadata = version.object["metadata"]
+    times = [
+        time_of(entry["time"])
+        for entry in metadata.get("managedFields", [])
+        if entry.get("subresource") == subresource and "time" in entry
+    ]
+    return max(times, default=time_of(metadata["creationTimestamp"]))
 
 
 def changes(before: Version, version: Version) -> Iterator[str]:
@@ -220,7 +296,7 @@ def changes(before: Version, version: Version) -> Iterator[str]:
 
 def in_one_second(version: Version, time: datetime) -> bool:
     """Whether this version is of that second too: a nudged poll may follow another that soon."""
-    polled = version.object["status"].get("lastPollTime")
+    polled = version.object["status"].get("lastPollTime")  # which tenants have not
     written = [time_of(entry["time"]) for entry in status_entries(version) if "time" in entry]
     return (polled is not None and time_of(polled) == time) or any(w - time <= 2 * SECOND for w in written)
 

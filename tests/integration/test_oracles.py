@@ -1,6 +1,8 @@
 """The oracles can complain, and see everything. What they say of this run is asked at its end: conftest.recorder."""
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +12,11 @@ from control_plane import ControlPlane, binaries
 from integration.namespaces import Namespace
 from integration.oracles import findings
 from integration.recorder import Recorder, Version
+from integration.tenancy import apply, secret, tenant
 from stack import Operator, Simulator
 
 pytestmark = pytest.mark.timeout(600)  # the oracles may have to be built first
 
-SHOWN = 20
 NOW = "2026-01-01T00:00:00Z"
 LATER = "2026-01-01T00:05:00Z"
 
@@ -28,7 +30,8 @@ def test_no_version_is_lost_when_the_api_server_goes_and_comes_back(
     operator: Operator, simulator: Simulator, namespace: Namespace, plane: ControlPlane, recorder: Recorder
 ) -> None:
     """Generations count each change of a spec: all must be there, also for one who looks again only later."""
-    namespace.apply("sales", resumeThreshold=10)
+    apply(plane, [secret("cxone"), tenant("cxone", simulator, timeout="10s")], namespace.name)
+    namespace.apply("sales", resumeThreshold=10, tenantRef={"name": "cxone"})
     namespace.wait_ready("sales")
     late = Recorder(plane)
     late.look()
@@ -39,25 +42,30 @@ def test_no_version_is_lost_when_the_api_server_goes_and_comes_back(
     namespace.wait_ready("sales")
     late.follow()
     try:
-        uid = namespace.get("sales")["metadata"]["uid"]
-        seen = {
-            who: [v.object["metadata"]["generation"] for v in who.catch_up() if v.uid == uid]
-            for who in (recorder, late)
-        }
+        seen = {who: who.catch_up() for who in (recorder, late)}
     finally:
         late.stop()
-    for generations in seen.values():
-        assert generations == sorted(generations)
-        assert set(generations) == set(range(1, 8))
+    for kind in ("campaignthrottle/sales", "cxonetenant/cxone"):
+        uid = plane.kubectl("get", kind, "-n", namespace.name, "-o", "jsonpath={.metadata.uid}").stdout
+        for versions in seen.values():
+            generations = [v.object["metadata"]["generation"] for v in versions if v.uid == uid]
+            assert generations == sorted(generations), kind
+            assert set(generations) == set(range(1, 8)), kind
+    for versions in seen.values():
+        revisions = [version.revision for version in versions]
+        assert revisions == sorted(revisions)
     assert recorder.gaps == late.gaps == []
 
 
-def change(namespace: Namespace, thresholds: range) -> None:
-    for threshold in thresholds:
-        patch = json.dumps({"spec": {"resumeThreshold": threshold}})
-        namespace.plane.kubectl(
-            *("patch", "campaignthrottle", "sales", "-n", namespace.name, "--type=merge", "-p", patch)
-        )
+def change(namespace: Namespace, values: range) -> None:
+    """A throttle and its tenant, once for each value."""
+    for value in values:
+        for kind, spec in (
+            ("campaignthrottle/sales", {"resumeThreshold": value}),
+            ("cxonetenant/cxone", {"timeout": f"{value}s"}),
+        ):
+            patch = json.dumps({"spec": spec})
+            namespace.plane.kubectl("patch", kind, "-n", namespace.name, "--type=merge", "-p", patch)
 
 
 # The oracles can complain
@@ -80,24 +88,31 @@ SYNCED = condition("CampaignSynced", "True")
 
 
 def version(*conditions: dict[str, Any], observed: int = 2, revision: int = 1, **metadata: Any) -> Version:
+    """A version of a throttle."""
     status = {"observedGeneration": observed, "lastPollTime": LATER} | (
         {"conditions": list(conditions)} if conditions else {}
     )
+    spec = {"campaignID": "cmp-1", "tenantRef": {"kind": "CXoneTenant", "name": "cxone"}}
+    return made("CampaignThrottle", spec, status, {"name": "sales", "resourceVersion": str(revision)} | metadata)
+
+
+def tenant_version(*conditions: dict[str, Any], kind: str = "CXoneTenant", **metadata: Any) -> Version:
+    """A version of a tenant, the one of that throttle if nothing else is said."""
+    status = {"observedGeneration": 2, "throttles": 1, "conditions": list(conditions)}
+    return made(kind, {}, status, {"name": "cxone", "uid": "2"} | metadata)
+
+
+def made(kind: str, spec: dict[str, Any], status: dict[str, Any], metadata: dict[str, Any]) -> Version:
+    common = {"uid": "1", "resourceVersion": "1", "generation": 2, "creationTimestamp": NOW}
+    if kind != "ClusterCXoneTenant":
+        common["namespace"] = "hand-made"
     return Version(
         "MODIFIED",
         {
             "apiVersion": "campaignthrottle.io/v1alpha1",
-            "kind": "CampaignThrottle",
-            "metadata": {
-                "name": "sales",
-                "namespace": "hand-made",
-                "uid": "1",
-                "resourceVersion": str(revision),
-                "generation": 2,
-                "creationTimestamp": NOW,
-            }
-            | metadata,
-            "spec": {"campaignID": "cmp-1"},
+            "kind": kind,
+            "metadata": common | metadata,
+            "spec": spec,
             "status": status,
         },
     )
@@ -116,6 +131,10 @@ GOOD = {
         observed=1,
     ),
     "being deleted": version(READY, deletionTimestamp=LATER, generation=3),
+    "a tenant that is ready": tenant_version(READY),
+    "a tenant of the cluster that is ready": tenant_version(READY, kind="ClusterCXoneTenant"),
+    "a tenant that is stalled": tenant_version(NOT_READY, STALLED),
+    "a tenant that is retried": tenant_version(condition("Ready", "Unknown"), RECONCILING),
 }
 
 
@@ -166,7 +185,21 @@ BAD: dict[str, tuple[Version, str]] = {
     ),
     "stalled before the grace is over": (
         version(NOT_READY, condition("Stalled", "True", reason="TenantNotFound")),
-        "Stalled for TenantNotFound only 0 s after it was created",
+        "Stalled for TenantNotFound only 0 s after it, or its tenant, was created",
+    ),
+    "a tenant without a way on": (tenant_version(NOT_READY), "Ready is not True, but neither"),
+    "a tenant of the cluster, Ready and Stalled": (
+        tenant_version(READY, STALLED, kind="ClusterCXoneTenant"),
+        "Flux: Ready condition must be False when Stalled",
+    ),
+    "a tenant without conditions": (tenant_version(), "kstatus takes it for Current, not InProgress"),
+    "a tenant that is stalled for what may pass": (
+        tenant_version(NOT_READY, condition("Stalled", "True", reason="RateLimited")),
+        "Stalled for RateLimited, which may pass",
+    ),
+    "a tenant that is stalled before the grace is over": (
+        tenant_version(NOT_READY, condition("Stalled", "True", reason="CredentialsMissing")),
+        "Stalled for CredentialsMissing only 0 s after it, or its tenant, was created",
     ),
 }
 
@@ -197,3 +230,85 @@ WORSE: dict[str, tuple[Version, str]] = {
 @pytest.mark.parametrize(("after", "complaint"), WORSE.values(), ids=WORSE)
 def test_the_oracles_complain_about_a_change_to(after: Version, complaint: str, program: Path) -> None:
     assert complaint in [finding.rule for finding in findings(program, [version(READY), after])]
+
+
+# The grace of what may be on its way
+
+
+def at(seconds: int) -> str:
+    """So long after the throttle was created; tenants come at 600."""
+    return f"2026-01-01T00:{seconds // 60:02}:{seconds % 60:02}Z"
+
+
+def stalled(reason: str, since: int, *, by: int | None = None, **metadata: Any) -> Version:
+    """The throttle, Stalled since then; the status was written at ``by``."""
+    fields = [{"manager": "campaign-throttle", "subresource": "status", "time": at(since if by is None else by)}]
+    found = condition("Stalled", "True", reason=reason, lastTransitionTime=at(since))
+    return version(
+        condition("Ready", "False", lastTransitionTime=at(since)),
+        found,
+        **{"managedFields": fields, "resourceVersion": "9"} | metadata,
+    )
+
+
+def came(**metadata: Any) -> Version:
+    return tenant_version(condition("Ready", "True"), creationTimestamp=at(600), generation=2, **metadata)
+
+
+def went(*, seen: bool = True) -> Version:
+    gone = tenant_version(READY, resourceVersion="8")
+    return replace(gone, type="DELETED", seen=datetime.fromisoformat(at(600)) if seen else None)
+
+
+def edited(by: int) -> dict[str, Any]:
+    """Metadata and status of generation 3 of the throttle, whose spec was changed at 600."""
+    spec = {"manager": "kubectl-edit", "time": at(600)}
+    status = {"manager": "campaign-throttle", "subresource": "status", "time": at(by)}
+    return {"generation": 3, "observed": 3, "managedFields": [spec, status]}
+
+
+TOO_SOON = "Stalled for {} only {} s after it, or its tenant, was created, changed or deleted"
+IN_GRACE: dict[str, tuple[list[Version], str | None]] = {
+    "its tenant came just now": (
+        [came(), stalled("TenantNotAllowed", 610)],
+        TOO_SOON.format("TenantNotAllowed", 10),
+    ),
+    "its tenant came long ago": ([came(), stalled("TenantNotAllowed", 630)], None),
+    "another tenant came just now": ([came(name="other"), stalled("TenantNotFound", 610)], None),
+    "a tenant of another namespace came just now": (
+        [came(namespace="elsewhere"), stalled("TenantNotFound", 610)],
+        None,
+    ),
+    "its tenant went just now": ([went(), stalled("TenantNotFound", 605)], TOO_SOON.format("TenantNotFound", 5)),
+    "its tenant went long ago": ([went(), stalled("TenantNotFound", 631)], None),
+    "its tenant went while nobody looked": ([went(seen=False), stalled("TenantNotFound", 605)], None),
+    "it is stalled for something else": ([came(), stalled("InvalidSpec", 601)], None),
+    "it is stalled for something new, long after": (
+        [stalled("InvalidSpec", 5), stalled("CredentialsMissing", 5, by=600)],
+        None,
+    ),
+    "it is stalled for something new, too soon": (
+        [stalled("InvalidSpec", 5), stalled("CredentialsMissing", 5, by=20)],
+        TOO_SOON.format("CredentialsMissing", 20),
+    ),
+    "it was edited just now": (
+        [stalled("CredentialsMissing", 60), stalled("CredentialsMissing", 60, **edited(603))],
+        TOO_SOON.format("CredentialsMissing", 3),
+    ),
+    "it was edited long ago": (
+        [stalled("CredentialsMissing", 60), stalled("CredentialsMissing", 60, **edited(640))],
+        None,
+    ),
+    "it goes on as it was": (
+        [stalled("TenantNotFound", 60), came(), stalled("TenantNotFound", 60, by=601)],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("history", "complaint"), IN_GRACE.values(), ids=IN_GRACE)
+def test_what_may_be_on_its_way_is_waited_for(
+    history: list[Version], complaint: str | None, program: Path
+) -> None:
+    rules = [finding.rule for finding in findings(program, history) if "was created" in finding.rule]
+    assert rules == ([] if complaint is None else [complaint])

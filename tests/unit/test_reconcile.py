@@ -5,7 +5,7 @@ import contextlib
 import copy
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import kopf
@@ -18,12 +18,22 @@ from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
 from campaign_throttle.reconcile import Reconciler
 from campaign_throttle.resources import RECONCILE_ANNOTATION
-from campaign_throttle.tenants import Default, FixedAccess, Tenant
+from campaign_throttle.resources.throttle import TenantKind
+from campaign_throttle.tenants import Default, FixedAccess, Tenant, TenantKey
 from campaign_throttle.throttles import Throttle
 from cxone_simulator.model import PERSON, AgentState
 from cxone_simulator.traffic import PathClass
-from unit.cxone.tenant_at_work import At, tenant, until
-from unit.declared_tenants import Cluster, access_to, connects_to, tenants_of
+from unit.cxone.tenant_at_work import SECRET, At, tenant, until
+from unit.declared_tenants import (
+    CREDENTIALS,
+    OWN_NAMESPACE,
+    Cluster,
+    access_to,
+    campaigns_manifest,
+    connects_to,
+    tenant_object,
+    tenants_of,
+)
 
 
 @dataclass
@@ -504,3 +514,202 @@ async def test_a_timer_that_outlives_its_object_polls_nothing(work, running, mon
             await running.poll_when_due(body, asyncio.Event())
     assert work.at.requests() == []
     assert len(running.throttles) == 0
+
+
+# How old what is decided upon may be
+
+
+async def test_a_state_that_is_a_while_old_is_read_again_right_before_an_action(work, monkeypatch):
+    monkeypatch.setattr(reconcile, "AGE_BEFORE_ACTION", timedelta(0))
+    work.agents(2)
+    await work.poll()
+    assert [entry.method for entry in work.at.requests() if "campaigns" in entry.path] == ["GET", "GET", "PUT"]
+    assert work.server.status["pausedBy"] == "Operator"
+
+
+async def test_what_a_person_did_between_the_decision_and_the_action_is_not_overruled(work, monkeypatch):
+    monkeypatch.setattr(reconcile, "AGE_BEFORE_ACTION", timedelta(0))
+    await work.poll()
+    work.agents(2)
+
+    async def pause(status):
+        if "intent" in status:
+            work.person("PAUSED")
+
+    work.server.on_write = pause
+    await work.polls(1)
+    assert work.puts() == []
+    assert "intent" not in work.server.status
+    assert work.throttle.nudged.is_set()
+    await work.polls(1)
+    assert work.server.status["pausedBy"] == "Other"
+    work.agents(20)
+    await work.polls(2)
+    assert work.campaign == "PAUSED"
+
+
+async def test_a_read_that_fails_before_an_action_leaves_no_doubt_whose_pause_a_later_one_is(work, monkeypatch):
+    """Nothing was sent: a person's pause right after it is a person's."""
+    monkeypatch.setattr(reconcile, "AGE_BEFORE_ACTION", timedelta(0))
+    await work.poll()
+    work.agents(2)
+
+    async def fail(status):
+        if "intent" in status:
+            work.at.fault(kind="html", path="campaign-read")
+
+    work.server.on_write = fail
+    await work.polls(1)
+    assert work.puts() == []
+    assert "intent" not in work.server.status
+    work.at.sim.faults.clear()
+    work.server.on_write = None
+    work.person("PAUSED")
+    work.agents(20)
+    await work.polls(2, seconds=5)
+    assert work.campaign == "PAUSED"
+    assert work.server.status["pausedBy"] == "Other"
+
+
+@pytest.mark.parametrize(("latency", "counted"), [(0.0, 1), (0.7, 2)])
+async def test_a_count_that_became_too_old_while_the_campaign_was_read_is_made_again(work, latency, counted):
+    """Older than half of an interval of a second."""
+    work.server.spec["interval"] = "1s"
+    await work.poll()
+    before = len(work.at.requests(PathClass.AGENTS))
+    work.agents(20)
+    if latency:
+        work.at.fault(kind="latency", path="campaign-read", seconds=latency, count=1)
+    await work.poll()
+    assert len(work.at.requests(PathClass.AGENTS)) == before + counted
+
+
+# Tenants
+
+ACME = TenantKey(TenantKind.NAMESPACED, "default", "acme")
+SHARED = TenantKey(TenantKind.CLUSTER, None, "acme")
+
+
+def declare(work, url, *, kind=TenantKind.NAMESPACED, **options):
+    fields = {name: options.pop(name) for name in ("allowedNamespaces", "suspend", "rateLimit") if name in options}
+    body = tenant_object(campaigns_manifest(url, **fields), kind=kind, **options)
+    if kind is TenantKind.NAMESPACED:
+        body["metadata"]["namespace"] = "default"
+    work.reconciler.tenants.notice(kind, body)
+
+
+@pytest.fixture
+async def two():
+    """A throttle whose tenant is a resource, and a second tenant."""
+    async with working() as work, tenant(agents=20, client={"secret": SECRET}) as other:
+        cluster = Cluster(secrets={("default", "cxone"): dict(CREDENTIALS), (OWN_NAMESPACE, "cxone"): CREDENTIALS})
+        tenants = tenants_of(cluster, work.at.sim.url, other.sim.url)
+        work.reconciler = replace(work.reconciler, tenants=tenants)
+        work.throttle.tenant_key = ACME
+        declare(work, work.at.sim.url)
+        yield work, other
+        await tenants.close()
+
+
+async def test_with_another_tenant_nothing_is_owned_and_what_stays_behind_is_told(two):
+    work, other = two
+    work.at.sim.tenant.set_counts({AgentState.AVAILABLE: 2})
+    await work.poll()
+    assert work.server.status["pausedBy"] == "Operator"
+    other.sim.tenant.change_status(other.sim.tenant.campaign("cmp-1"), "PAUSED", PERSON)
+    declare(work, other.sim.url, generation=2)
+    await work.polls(3)
+    assert work.server.status["pausedBy"] == "Other"
+    assert other.methods().count("PUT") == 0
+    assert work.reasons().count("ResumeAbandoned") == 1
+    assert work.campaign == "PAUSED"
+
+
+async def test_a_tenant_that_was_changed_while_the_operator_was_away_is_another_tenant_too(two):
+    work, other = two
+    work.at.sim.tenant.set_counts({AgentState.AVAILABLE: 2})
+    await work.poll()
+    other.sim.tenant.change_status(other.sim.tenant.campaign("cmp-1"), "PAUSED", PERSON)
+    work.restart()
+    work.throttle.tenant_key = ACME
+    declare(work, other.sim.url, generation=2)
+    await work.polls(2)
+    assert work.server.status["pausedBy"] == "Other"
+    assert "ResumeAbandoned" in work.reasons()
+
+
+async def test_another_secret_of_the_same_tenant_changes_nothing_that_is_owned(two):
+    work, _ = two
+    work.at.sim.tenant.set_counts({AgentState.AVAILABLE: 2})
+    await work.poll()
+    declare(work, work.at.sim.url + "/", generation=2)
+    await work.polls(1)
+    assert work.server.status["pausedBy"] == "Operator"
+    assert "ResumeAbandoned" not in work.reasons()
+
+
+async def test_nothing_of_a_tenant_that_is_not_offered_is_told(two):
+    """Neither that it is suspended nor which API it speaks."""
+    work, _ = two
+    work.throttle.tenant_key = SHARED
+    work.server.spec["skillIDs"] = [101]
+    for allowed in (None, {"names": ["team-b"]}, {"selector": {"matchLabels": {"dialer": "yes"}}}):
+        declare(
+            work,
+            work.at.sim.url,
+            kind=TenantKind.CLUSTER,
+            uid=str(allowed),
+            suspend=True,
+            allowedNamespaces=allowed,
+        )
+        await work.poll()
+        [ready] = [found for found in work.server.status["conditions"] if found["type"] == "Ready"]
+        assert ready["reason"] == "TenantNotAllowed"
+        assert "tenantDigest" not in work.server.status
+
+
+async def test_a_suspended_tenant_suspends_its_throttles_and_the_message_says_so(two):
+    work, _ = two
+    declare(work, work.at.sim.url, generation=2, suspend=True)
+    assert await work.poll() == "suspended"
+    [ready] = [found for found in work.server.status["conditions"] if found["type"] == "Ready"]
+    assert (ready["status"], ready["reason"]) == ("True", "Suspended")
+    assert "its tenant, CXoneTenant acme, is suspended" in ready["message"]
+    assert work.at.requests() == []
+
+
+async def test_a_throttle_that_rests_leaves_its_share_of_the_budget_to_the_others(two):
+    work, _ = two
+    declare(work, work.at.sim.url, generation=2, rateLimit={"requestsPerSecond": 5})
+    await work.poll()
+    shared = await work.reconciler.tenants.resolve(ACME, "default")
+    assert list(shared._demands) == ["uid-1"]
+    work.server.edit(suspend=True)
+    await work.poll()
+    assert shared._demands == {}
+
+
+async def test_a_missing_tenant_is_in_progress_for_half_a_minute_and_stalled_then(two, monkeypatch):
+    work, _ = two
+    work.throttle.tenant_key = TenantKey(TenantKind.NAMESPACED, "default", "none")
+    await work.poll()
+    assert [found["type"] for found in work.server.status["conditions"]][1] == "Reconciling"
+    monkeypatch.setattr(reconcile, "GRACE", timedelta(0))
+    await work.poll()
+    assert [found["type"] for found in work.server.status["conditions"]][1] == "Stalled"
+
+
+async def test_an_object_whose_end_a_write_found_out_leaves_no_user_of_its_tenant(two, monkeypatch):
+    """The watch tells of it later, when nobody knows the object any more."""
+    work, _ = two
+    monkeypatch.setattr(engine, "post", lambda body, event: None)
+    work.server.spec["tenantRef"] = {"name": "acme"}
+    found = Engine(work.reconciler, Metrics(), {})
+    body = kopf.Body(work.server.body())
+    found.register(body)
+    assert found.tenants.users(ACME) == {"uid-1"}
+    work.server.outcomes = ["gone"]
+    await found.poll_when_due(body, asyncio.Event())
+    await found.notice("DELETED", body)
+    assert found.tenants.users(ACME) == frozenset()
+    assert len(found.throttles) == 0

@@ -1,11 +1,13 @@
 """When a throttle is due, what wakes it, and how much of a damaged status is kept."""
 
 import math
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from campaign_throttle.resources import RECONCILE_ANNOTATION
@@ -20,7 +22,7 @@ from campaign_throttle.throttles import (
     read_status,
     wish,
 )
-from unit.declared_tenants import campaigns_spec
+from unit.declared_tenants import acd_spec, campaigns_spec
 
 intervals = st.integers(1, 3600).map(lambda seconds: timedelta(seconds=seconds))
 fine_intervals = st.integers(1_000, 3_600_000).map(lambda milliseconds: timedelta(milliseconds=milliseconds))
@@ -321,3 +323,178 @@ async def test_a_new_spec_a_rival_or_the_end_overrules_a_poll_under_way_and_a_me
     found.overtaken = False
     take_in(throttles, claimed("a", created="2", generation=2, version=3))
     assert found.superseded
+
+
+# Who controls what
+
+ELSEWHERE = campaigns_spec("https://api-eu.nicecxone.com")
+ACD = acd_spec("https://cxone.niceincontact.com")
+
+
+def skilled(uid, created, *skills, campaign="4711", **spec):
+    return claimed(uid, created=created, spec={"campaignID": campaign, "skillIDs": list(skills)} | spec)
+
+
+def all_of(uid, created, **spec):
+    return claimed(uid, created=created, spec={"campaignID": "4711"} | spec)
+
+
+async def test_one_campaign_id_of_two_tenants_is_two_campaigns():
+    throttles = Throttles()
+    found = [
+        take_in(throttles, claimed(uid, created=uid), tenant) for uid, tenant in enumerated(TENANT, ELSEWHERE)
+    ]
+    assert [throttles.rival(throttle) for throttle in found] == [None, None]
+
+
+async def test_one_tenant_by_two_names_is_one_tenant():
+    """Of another namespace, say, with a Secret of its own."""
+    throttles = Throttles()
+    same = campaigns_spec("https://API.nicecxone.com:443/", credentialsSecretRef={"name": "other"})
+    first, second = (
+        take_in(throttles, claimed(uid, created=uid), tenant) for uid, tenant in enumerated(TENANT, same)
+    )
+    assert throttles.rival(second) == first.claim
+
+
+def enumerated(*tenants):
+    return [(str(number), tenant) for number, tenant in enumerate(tenants)]
+
+
+async def test_throttles_of_different_skills_of_a_campaign_do_not_meet():
+    throttles = Throttles()
+    found = [take_in(throttles, skilled(str(number), str(number), number + 100), ACD) for number in range(5)]
+    assert [throttles.rival(throttle) for throttle in found] == [None] * 5
+
+
+async def test_a_skill_in_common_is_a_conflict_and_the_older_controls():
+    throttles = Throttles()
+    first = take_in(throttles, skilled("a", "1", 101, 102), ACD)
+    second = take_in(throttles, skilled("b", "2", 102, 103), ACD)
+    third = take_in(throttles, skilled("c", "3", 103, 104), ACD)
+    assert throttles.rival(second) == first.claim
+    assert throttles.rival(third) is None, "the one that it meets controls nothing"
+    throttles.forget(first.body)
+    assert throttles.rival(second) is None
+    assert throttles.rival(third) == second.claim
+    assert third.overtaken
+
+
+async def test_who_claims_all_skills_meets_everybody():
+    throttles = Throttles()
+    first = take_in(throttles, skilled("a", "1", 101), ACD)
+    whole = take_in(throttles, all_of("b", "2"), ACD)
+    later = take_in(throttles, skilled("c", "3", 102), ACD)
+    assert throttles.rival(whole) == first.claim
+    assert throttles.rival(later) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "tenant"),
+    [
+        (all_of("a", "1", suspend=True), ACD),
+        (all_of("a", "1", mode="Observe"), ACD),
+        (all_of("a", "1", interval="never"), ACD),
+        (all_of("a", "1", campaignID="cmp-1"), ACD),
+        (all_of("a", "1", agents={"states": ["busy"]}), ACD),
+        (all_of("a", "1"), None),
+        (all_of("a", "1"), acd_spec("https://cxone.niceincontact.com", suspend=True)),
+        (claimed("a", created="1", spec={"campaignID": "4711"}, deletionTimestamp="2026-11-24T12:00:00Z"), ACD),
+    ],
+    ids="suspended observing invalid no-number misfit no-tenant suspended-tenant deleted".split(),
+)
+async def test_who_does_not_act_keeps_nobody_from_a_campaign(body, tenant):
+    throttles = Throttles()
+    take_in(throttles, body, tenant)
+    second = take_in(throttles, all_of("b", "2"), ACD)
+    assert throttles.rival(second) is None
+
+
+async def test_who_is_not_able_to_act_keeps_nobody_from_a_campaign():
+    """Else an older throttle with worthless credentials could lock others out."""
+    throttles = Throttles()
+    first = throttles.register(all_of("a", "1"))
+    throttles.claim(first, Claim.of(first, ACD, able=False))
+    second = take_in(throttles, all_of("b", "2"), ACD)
+    assert throttles.rival(second) is None
+    throttles.claim(first, Claim.of(first, ACD))
+    assert throttles.rival(second) == first.claim
+    assert second.nudged.is_set()
+
+
+async def test_another_tenant_moves_the_claim_and_frees_the_campaign():
+    throttles = Throttles()
+    first = take_in(throttles, claimed("a", created="1"))
+    second = take_in(throttles, claimed("b", created="2"))
+    there = take_in(throttles, claimed("c", created="3"), ELSEWHERE)
+    assert throttles.rival(second) == first.claim
+    second.nudged.clear()
+    throttles.claim(first, Claim.of(first, ELSEWHERE))
+    assert throttles.rival(second) is None
+    assert second.nudged.is_set()
+    assert not second.overtaken
+    assert throttles.rival(there) == first.claim
+    assert there.overtaken
+
+
+async def test_nothing_is_left_of_claims_that_came_and_went():
+    throttles = Throttles()
+    for number in range(100):
+        body = claimed(str(number), created="1", spec={"campaignID": f"cmp-{number}"})
+        found = take_in(throttles, body, TENANT if number % 2 else ELSEWHERE)
+        throttles.claim(found, Claim.of(found, None))
+        throttles.forget(body)
+    assert (throttles._by_uid, throttles._by_place, throttles._control) == ({}, {}, {})
+
+
+skill_sets = st.frozensets(st.integers(1, 12), max_size=4)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(skill_sets, st.booleans()), min_size=1, max_size=12), st.randoms())
+async def test_who_controls_depends_on_who_is_there_and_not_on_who_came_first(found, random):
+    """No two controllers meet; and whoever acts and doesn't control meets an older one that does."""
+    bodies = [
+        claimed(
+            f"{number:02}",
+            created="1",
+            spec={"campaignID": "4711", "suspend": suspended} | ({"skillIDs": sorted(skills)} if skills else {}),
+        )
+        for number, (skills, suspended) in enumerate(found)
+    ]
+
+    def controllers(order):
+        throttles = Throttles()
+        for body in order:
+            take_in(throttles, body, ACD)
+        acting = [throttle for throttle in throttles if throttle.claim.active]
+        assert {throttle.uid for throttle in acting if throttle.overtaken} == {
+            throttle.uid for throttle in acting if throttles.rival(throttle)
+        }
+        holding = [throttle for throttle in acting if throttles.rival(throttle) is None]
+        for one in holding:
+            assert not any(one.claim.meets(other.claim) for other in holding if other is not one)
+        for throttle in acting:
+            rival = throttles.rival(throttle)
+            assert rival is None or rival in [other.claim for other in holding]
+        return sorted(throttle.uid for throttle in holding)
+
+    expected = controllers(bodies)
+    shuffled = list(bodies)
+    random.shuffle(shuffled)
+    assert controllers(shuffled) == expected
+
+
+@pytest.mark.parametrize(("number", "most"), [(60, 50), (1000, 2)])
+async def test_a_crowd_on_one_campaign_is_sorted_out_quickly(number, most):
+    """A hostile editor may declare as many as the quota allows, with whatever skills."""
+    random = Random(4711)
+    throttles = Throttles()
+    began = time.process_time()
+    for index in range(number):
+        skills = random.sample(range(1, 200), random.randint(1, most))
+        take_in(throttles, skilled(f"{index:04}", f"{random.random()}", *skills), ACD)
+    for body in [throttle.body for throttle in throttles]:
+        throttles.forget(body)
+    assert time.process_time() - began < number * 0.01
+    assert len(throttles) == 0
