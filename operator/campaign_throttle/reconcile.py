@@ -380,7 +380,7 @@ async def _still_so(tenant: Tenant, spec: CampaignThrottleSpec, seen: Seen, dead
     age = asyncio.get_running_loop().time() - seen.campaign_read
     if age <= AGE_BEFORE_ACTION.total_seconds() or seen.campaign is None:
         return True
-    now = await tenant.campaign(target_of(spec), max_age=timedelta.max, deadline=deadline)
+    now = await tenant.campaign(target_of(spec), max_age=timedelta.max, deadline=deadline, urgent=True)
     return (now.state, now.skills) == (seen.campaign.state, seen.campaign.skills)
 
 

@@ -78,9 +78,11 @@ class CampaignsDialect:
             pages += read
         return AgentCount(len(counted), pages)
 
-    async def get_campaign(self, target: Target, deadline: float, *, anew: bool = False) -> Campaign:
+    async def get_campaign(
+        self, target: Target, deadline: float, *, anew: bool = False, urgent: bool = False
+    ) -> Campaign:
         """The campaign as it is now, always; see the Protocol."""
-        return await self._campaign(target.campaign_id, deadline)
+        return await self._campaign(target.campaign_id, deadline, Priority.CHANGE if urgent else Priority.READ)
 
     async def set_state(
         self, target: Target, wanted: DialingState, deadline: float, *, skills: frozenset[int] = frozenset()

@@ -91,8 +91,14 @@ class Dialect(Protocol):
         """Read the agents, whole: every page, everyone counted once."""
         ...
 
-    async def get_campaign(self, target: Target, deadline: float, *, anew: bool = False) -> Campaign:
-        """The campaign as it is now; ``anew`` reads again what is otherwise kept for some minutes."""
+    async def get_campaign(
+        self, target: Target, deadline: float, *, anew: bool = False, urgent: bool = False
+    ) -> Campaign:
+        """The campaign as it is now.
+
+        ``anew`` reads again what is otherwise kept for some minutes; ``urgent`` goes before other reads, since a change
+        waits for it.
+        """
         ...
 
     async def set_state(

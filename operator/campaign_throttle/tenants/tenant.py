@@ -157,14 +157,14 @@ class Tenant:
     # Campaigns
 
     async def campaign(
-        self, target: Target, *, max_age: timedelta, deadline: float, anew: bool = False
+        self, target: Target, *, max_age: timedelta, deadline: float, anew: bool = False, urgent: bool = False
     ) -> Campaign:
         """The campaign as it is now, by credentials that were looked at at most ``max_age`` ago.
 
         Raises a CXoneError.
         """
         return await self._ask(
-            lambda dialect: dialect.get_campaign(target, deadline, anew=anew), max_age, deadline
+            lambda dialect: dialect.get_campaign(target, deadline, anew=anew, urgent=urgent), max_age, deadline
         )
 
     async def set_state(

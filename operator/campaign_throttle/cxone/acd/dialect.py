@@ -33,7 +33,9 @@ class AcdDialect:
             return activity.read_activity(await self._activity(deadline))
         return states.read_states(await self._states(deadline))
 
-    async def get_campaign(self, target: Target, deadline: float, *, anew: bool = False) -> Campaign:
+    async def get_campaign(
+        self, target: Target, deadline: float, *, anew: bool = False, urgent: bool = False
+    ) -> Campaign:
         """The campaign with its controlled skills; see the Protocol.
 
         Raises:
@@ -41,7 +43,7 @@ class AcdDialect:
             NothingToControl: none of its skills may be started and stopped.
             CXoneError: it could not be read.
         """
-        return await self._roster.campaign(target, deadline, anew=anew)
+        return await self._roster.campaign(target, deadline, anew=anew, urgent=urgent)
 
     async def set_state(
         self, target: Target, wanted: DialingState, deadline: float, *, skills: frozenset[int] = frozenset()

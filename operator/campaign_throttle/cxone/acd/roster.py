@@ -67,7 +67,7 @@ class Roster:
         self._session = session
         self._kept: dict[Target, Kept] = {}
 
-    async def campaign(self, target: Target, deadline: float, *, anew: bool) -> Campaign:
+    async def campaign(self, target: Target, deadline: float, *, anew: bool, urgent: bool) -> Campaign:
         """The campaign as it is now; see :meth:`campaign_throttle.cxone.protocol.Dialect.get_campaign`."""
         if not _NUMBER.fullmatch(target.campaign_id):
             raise CampaignNotFound(
@@ -76,7 +76,8 @@ class Roster:
             )
         kept = self._kept.get(target)
         if kept is not None and not anew and _now() < kept.until:
-            skills = await self._skills(kept.names, target.campaign_id, deadline)
+            priority = Priority.CHANGE if urgent else Priority.READ
+            skills = await self._skills(kept.names, target.campaign_id, deadline, priority)
             if not any(skill.hindrance for skill in skills):
                 return describe(kept.facts, skills, kept.left_out, kept.scheduled)
         return await self._anew(target, deadline)
@@ -120,9 +121,15 @@ class Roster:
         self._kept[target] = Kept(facts, names, selection.left_out, scheduled, until=now + seconds)
         return describe(facts, selection.controlled, selection.left_out, scheduled)
 
-    async def _skills(self, skill_ids: Iterable[int], campaign_id: str, deadline: float) -> list[SkillFacts]:
+    async def _skills(
+        self,
+        skill_ids: Iterable[int],
+        campaign_id: str,
+        deadline: float,
+        priority: Priority = Priority.READ,
+    ) -> list[SkillFacts]:
         async def skill(skill_id: int) -> SkillFacts:
-            return await self.skill(skill_id, deadline, campaign_id=campaign_id)
+            return await self.skill(skill_id, deadline, campaign_id=campaign_id, priority=priority)
 
         return await all_of(skill, skill_ids)
 
