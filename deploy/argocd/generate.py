@@ -7,7 +7,9 @@ from pathlib import Path
 from textwrap import indent
 
 FOLDER = Path(__file__).parent
-TARGET = "campaignthrottle.io_CampaignThrottle"
+THROTTLE = "campaignthrottle.io_CampaignThrottle"
+#: Their health is read as a throttle's is; there is nothing that Argo CD could do about them.
+TENANTS = ("campaignthrottle.io_CXoneTenant", "campaignthrottle.io_ClusterCXoneTenant")
 ACTIONS = ("suspend", "resume", "reconcile")
 NOTICE = "# Generated from the .lua files beside it by generate.py: change those.\n"
 
@@ -30,8 +32,8 @@ def settings() -> dict[str, str]:
     )
     actions = _block("discovery.lua", _read("actions/discovery.lua")) + "definitions:\n" + definitions
     return {
-        f"resource.customizations.health.{TARGET}": _read("health.lua"),
-        f"resource.customizations.actions.{TARGET}": actions,
+        **{f"resource.customizations.health.{kind}": _read("health.lua") for kind in (THROTTLE, *TENANTS)},
+        f"resource.customizations.actions.{THROTTLE}": actions,
     }
 
 

@@ -1,5 +1,5 @@
--- The health of a CampaignThrottle, read from its conditions (docs/status.md) in the order of kstatus. A campaign
--- that is held paused for lack of agents is Healthy: that was asked for.
+-- The health of a CampaignThrottle, or of a tenant, read from its conditions (docs/status.md) in the order of kstatus.
+-- A throttle that holds its campaign paused for lack of agents is Healthy: that was asked for.
 local status = obj.status or {}
 local conditions = {}
 for _, condition in ipairs(status.conditions or {}) do

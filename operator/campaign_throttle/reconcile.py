@@ -93,7 +93,7 @@ class Reconciler:
         tenant = await self._tenant(throttle)
         # Nothing of a tenant that is not offered to the throttle's namespace may be told there.
         tenant_spec = None if isinstance(tenant, CXoneError) else self.tenants.spec_of(throttle.tenant_key)
-        self._meet_tenant(throttle, spec, tenant_spec, previous, post)
+        previous = self._meet_tenant(throttle, spec, tenant_spec, previous, post)
         throttle.interval = interval = max(spec.interval, self.minimum_interval)
         outcome = replace(
             base,
@@ -121,7 +121,9 @@ class Reconciler:
         decision = policy.decide(spec, throttle.recall(), seen.observation, outcome.now)
         throttle.memory = decision.memory
         outcome = replace(outcome, decision=decision, state=decision.state)
-        throttle.lapsed = outcome.error is not None and outcome.error.permanent
+        # Who could never read the campaign keeps nobody else from it: the tenant may only look like theirs.
+        unread = outcome.campaign_name is None and previous.campaign_name is None
+        throttle.lapsed = outcome.error is not None and (outcome.error.permanent or unread)
         action = decision.action if throttle.may_act and not throttle.superseded else None
         if action is not None and not isinstance(tenant, CXoneError):
             throttle.acting = True  # until it is accounted for
@@ -162,16 +164,21 @@ class Reconciler:
         tenant: CXoneTenantSpec | None,
         previous: CampaignThrottleStatus,
         post: Post,
-    ) -> None:
-        """What is remembered is of a campaign of one tenant: with another, the throttle begins anew."""
+    ) -> CampaignThrottleStatus:
+        """What is remembered is of a campaign of one tenant: with another, the throttle begins anew.
+
+        Returns the previous status, without what was read of another tenant.
+        """
         known = throttle.tenant_digest = throttle.tenant_digest or previous.tenant_digest
         if tenant is None or tenant.digest == known:
-            return
+            return previous
         throttle.tenant_digest = tenant.digest
-        if known is not None:
-            if (event := left_behind(spec, throttle.recall())) is not None:
-                post(event)
-            throttle.memory = Memory()
+        if known is None:
+            return previous
+        if (event := left_behind(spec, throttle.recall())) is not None:
+            post(event)
+        throttle.memory = Memory()
+        return previous.model_copy(update={"campaign_name": None, "available_agents": None})
 
     async def _tenant(self, throttle: Throttle) -> Tenant | CXoneError:
         """The throttle's tenant, or why it has none."""

@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 import yaml
 
-from argo_cd import FOLDER, ArgoCD, merge_patch
+from argo_cd import FOLDER, ArgoCD, merge_patch, run
 from campaign_throttle.resources import FINALIZER, RECONCILE_ANNOTATION
 from control_plane import ControlPlane
+from integration import tenancy
+from integration.conftest import SYSTEM
 from integration.namespaces import Namespace, conditions, manifest
+from integration.recorder import Recorder
+from integration.tenancy import secret, tenant, wait_for_reason
+from integration.watching import Operators
 from stack import Operator, Simulator
 
 IN_GIT = manifest("sales", pauseThreshold=3, resumeThreshold=9)
@@ -54,6 +59,81 @@ def test_a_throttle_applied_on_the_client_shows_no_drift(
     assert diff(namespace, IN_GIT, *FLUX) == (0, "")
     assert apply(namespace, IN_GIT).stdout.endswith("unchanged\n")
     assert namespace.get("sales")["metadata"]["resourceVersion"] == before
+
+
+@pytest.mark.parametrize("how", [(), ("--server-side",), FLUX], ids=["client", "server", "flux"])
+def test_a_tenant_that_is_connected_shows_no_drift(
+    operator: Operator, simulator: Simulator, namespace: Namespace, how: tuple[str, ...]
+) -> None:
+    in_git = tenant("cxone", simulator, timeout="10s")
+    apply(namespace, secret("cxone"))
+    apply(namespace, in_git, *how)
+    wait_for_reason(namespace.plane, "cxonetenant", "cxone", "Connected", namespace.name)
+    before = metadata_of(namespace, "cxonetenant/cxone")
+    assert diff(namespace, in_git, *how) == (0, "")
+    apply(namespace, in_git, *how)
+    after = metadata_of(namespace, "cxonetenant/cxone")
+    assert (after["resourceVersion"], after["generation"]) == (before["resourceVersion"], 1)
+    # The operator owns its status and nothing else: no finalizer, no annotation.
+    assert "finalizers" not in after
+    operators = [entry for entry in after["managedFields"] if entry["manager"] == "campaign-throttle"]
+    assert [(entry["subresource"], list(entry["fieldsV1"])) for entry in operators] == [("status", ["f:status"])]
+
+
+# All in one apply
+
+
+#: Flux and Helm sort by kind, and kinds that they don't know come last, by name; a person sorts as it comes.
+ORDERS: dict[str, tuple[str, ...]] = {
+    "the order of Flux and Helm": ("Secret", "CXoneTenant", "CampaignThrottle", "ClusterCXoneTenant"),
+    "the wrong order": ("CampaignThrottle", "ClusterCXoneTenant", "CXoneTenant", "Secret"),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_what_is_applied_together_becomes_ready_and_is_never_stalled(
+    operators: Operators,
+    simulator: Simulator,
+    namespace: Namespace,
+    plane: ControlPlane,
+    recorder: Recorder,
+    order: tuple[str, ...],
+) -> None:
+    """Helm gives up for good on a Stalled that lasts for a moment, Flux on the first that it sees."""
+    operators.start(POD_NAMESPACE=SYSTEM)
+    simulator.add_campaign("cmp-2", status="RUNNING")
+    shared = f"shared-{namespace.name}"
+    offered = {"selector": {"matchLabels": {"kubernetes.io/metadata.name": namespace.name}}}
+    cluster_tenant = {"kind": "ClusterCXoneTenant", "name": shared}
+    objects = [
+        placed(secret("cxone"), namespace.name),
+        placed(secret(shared), SYSTEM),
+        placed(tenant("cxone", simulator), namespace.name),
+        placed(manifest("own", campaignID="cmp-1", tenantRef={"name": "cxone"}), namespace.name),
+        placed(manifest("shared", campaignID="cmp-2", tenantRef=cluster_tenant), namespace.name),
+        tenant(shared, simulator, kind="ClusterCXoneTenant", allowedNamespaces=offered),
+    ]
+    objects.sort(key=lambda body: order.index(body["kind"]))
+    applied = {(body["kind"], body["metadata"]["name"]) for body in objects if body["kind"] != "Secret"}
+    try:
+        tenancy.apply(plane, objects)
+        namespace.wait_ready("own", "shared")
+        for kind, name in (("cxonetenant", "cxone"), ("clustercxonetenant", shared)):
+            plane.kubectl("wait", "--for=condition=Ready", f"{kind}/{name}", "-n", namespace.name, "--timeout=60s")
+        seen: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for version in recorder.catch_up():
+            metadata = version.object["metadata"]
+            if metadata.get("namespace", namespace.name) == namespace.name:
+                seen.setdefault((version.kind, metadata["name"]), []).append(version.object["status"])
+    finally:
+        plane.kubectl("delete", "clustercxonetenant", shared, "--ignore-not-found")
+        plane.kubectl("delete", "secret", shared, "-n", SYSTEM, "--ignore-not-found")
+    assert applied <= seen.keys()
+    for key in applied:
+        assert [status for status in seen[key] if "Stalled" in conditions(status)] == [], key
+        # Once it is ready it stays so.
+        ready = [conditions(status).get("Ready", {}).get("status") for status in seen[key]]
+        assert set(ready[ready.index("True") :]) == {"True"}, key
 
 
 # Who owns what
@@ -170,6 +250,30 @@ def test_argo_cd_tells_the_health_of_what_is_there(
     assert "there-is-none" in message
 
 
+def test_argo_cd_tells_the_health_of_tenants(
+    namespace: Namespace, simulator: Simulator, operator: Operator, plane: ControlPlane
+) -> None:
+    script = SETTINGS["resource.customizations.health.campaignthrottle.io_CXoneTenant"]
+    apply(namespace, secret("healthy"))
+    apply(namespace, tenant("healthy", simulator))
+    apply(namespace, tenant("progressing", simulator))
+    apply(namespace, tenant("degraded", credentialsSecretRef={"name": "healthy"}, baseURL="https://evil.example"))
+    apply(namespace, tenant("suspended", simulator, suspend=True))
+    for name, reason, health in (
+        ("healthy", "Connected", "Healthy"),
+        ("progressing", "CredentialsMissing", "Progressing"),
+        ("degraded", "EndpointNotAllowed", "Degraded"),
+        ("suspended", "Suspended", "Suspended"),
+    ):
+        wait_for_reason(plane, "cxonetenant", name, reason, namespace.name)
+        answer = plane.kubectl("get", "cxonetenant", name, "-n", namespace.name, "-o", "json")
+        live = json.loads(answer.stdout)
+        told = run(script, live)
+        if name == "progressing" and "Stalled" in conditions(live["status"]):
+            health = "Degraded"  # on a machine that is so slow the grace is over
+        assert told == {"status": health, "message": conditions(live["status"])["Ready"]["message"]}
+
+
 def test_a_throttle_without_an_operator_is_progressing(namespace: Namespace, argo_cd: ArgoCD) -> None:
     namespace.apply("new")
     assert argo_cd.health(namespace.get("new"))[0] == "Progressing"
@@ -266,11 +370,14 @@ def diff(namespace: Namespace, body: dict[str, Any], *how: str) -> tuple[int, st
     return answer.returncode, answer.stdout
 
 
-def metadata_of(namespace: Namespace) -> dict[str, Any]:
-    """The metadata of the throttle, with who owns which field."""
-    answer = namespace.plane.kubectl(
-        *("get", "campaignthrottle", "sales", "-n", namespace.name, "-o", "json", "--show-managed-fields")
-    )
+def placed(body: dict[str, Any], namespace: str) -> dict[str, Any]:
+    """An object with the namespace that it goes to."""
+    return body | {"metadata": body["metadata"] | {"namespace": namespace}}
+
+
+def metadata_of(namespace: Namespace, what: str = "campaignthrottle/sales") -> dict[str, Any]:
+    """The metadata of the throttle, or of something else, with who owns which field."""
+    answer = namespace.plane.kubectl("get", what, "-n", namespace.name, "-o", "json", "--show-managed-fields")
     found: dict[str, Any] = json.loads(answer.stdout)["metadata"]
     return found
 

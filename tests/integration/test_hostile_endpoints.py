@@ -22,7 +22,7 @@ from control_plane import ControlPlane
 from integration.namespaces import Namespace, conditions, manifest
 from integration.pace import FAST, wait_for
 from integration.recorder import Recorder
-from integration.tenancy import apply, secret, tenant
+from integration.tenancy import API_VERSION, apply, secret, tenant
 from integration.watching import polls_again
 from stack import Operator
 
@@ -242,8 +242,10 @@ def operator(
     listed = {"CAMPAIGN_THROTTLE_ALLOW_INSECURE_HOSTS": urlsplit(server.url).netloc}
     operator = Operator(tmp_path, operator_kubeconfig, None, environment=FAST | listed)
     yield operator
-    # While it runs: afterwards somebody would have to take all the finalizers away.
-    plane.kubectl("delete", "campaignthrottles", "--all", "-n", namespace.name, timeout=300)
+    # While it runs: afterwards somebody would have to take all the finalizers away. And all in one request.
+    plane.kubectl("delete", "--raw", f"/apis/{API_VERSION}/namespaces/{namespace.name}/campaignthrottles")
+    left = ("get", "campaignthrottles", "-n", namespace.name, "-o", "name")
+    wait_for(lambda: plane.kubectl(*left).stdout == "", "the throttles to be gone", pause=0.5)
     operator.stop()
     assert "Traceback" not in operator.text(), operator.text()[-4000:]
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -59,6 +58,6 @@ def decoded(data: Mapping[str, str]) -> dict[str, str]:
     for key, value in data.items():
         try:
             texts[key] = base64.b64decode(value).decode().rstrip("\r\n")
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, or no text
             continue
     return texts

@@ -1,5 +1,6 @@
 """From what is known of a tenant to a dialect that speaks to it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def connect(
     ca: str | None = None,
     timeout: float | None = None,
     observers: Observers = Observers(),
+    large_bodies: asyncio.Semaphore | None = None,
 ) -> Dialect:
     """The dialect of the tenant's API, with connections of its own. Nothing is sent yet.
 
@@ -51,6 +53,7 @@ def connect(
         ca: PEM text of authorities that are trusted beside the well-known ones.
         timeout: seconds for one request; None for the defaults.
         observers: told of its requests.
+        large_bodies: places for large bodies, of all tenants together.
 
     Raises:
         EndpointNotAllowed: an address in the settings is one that the policy refuses.
@@ -58,7 +61,7 @@ def connect(
     """
     for url in _addresses(settings):
         policy.check(url)
-    transport = Transport(policy=policy, ca=ca, observe=observers.request)
+    transport = Transport(policy=policy, ca=ca, observe=observers.request, large_bodies=large_bodies)
     if isinstance(settings, CampaignsSettings):
         session = Session(
             transport,

@@ -1,6 +1,8 @@
 """HTTP to CXone, with limits on everything that a hostile or broken answer could stretch."""
 
 import asyncio
+import contextlib
+import functools
 import json
 import ssl
 from collections.abc import Callable, Mapping
@@ -25,6 +27,8 @@ from campaign_throttle.cxone.errors import (
 from campaign_throttle.cxone.proxies import Proxies, Proxy
 
 BODY_MAXIMUM = 4 * 1024 * 1024
+#: A body above this is large (a page of agents is a tenth of it); so many of them are read at a time.
+LARGE_BODY, LARGE_BODIES = 256 * 1024, 8
 #: Connections outlive an interval of the default length, so that a poll costs no TLS handshake.
 KEEPALIVE = 75.0
 #: Origins of one tenant that are remembered: API, tokens and discovery, and not what a hostile discovery makes up.
@@ -116,6 +120,7 @@ class Transport:
         ca: PEM text of authorities that are trusted beside the well-known ones.
         observe: told of each request that ended.
         resolver: resolves names, instead of the system.
+        large_bodies: places for large bodies, of all tenants together, so that hostile ones can't fill the memory.
 
     Raises:
         TenantNotReady: the CA holds no certificate, or the environment's proxy is no URL of one.
@@ -128,12 +133,14 @@ class Transport:
         ca: str | None = None,
         observe: RequestObserver = lambda *request: None,
         resolver: AbstractResolver | None = None,
+        large_bodies: asyncio.Semaphore | None = None,
     ) -> None:
         self._policy = policy
         #: Made at the first request, since it takes long; unless there is a CA that may be none.
         self._context = _tls(ca) if ca is not None else None
         self._observe = observe
         self._resolver = resolver
+        self._large_bodies = large_bodies or asyncio.Semaphore(LARGE_BODIES)
         self._proxies = Proxies()
         self._routes: dict[str, _Route] = {}
         self._client: aiohttp.ClientSession | None = None
@@ -195,17 +202,26 @@ class Transport:
                     f"the {request.operation} request was redirected, and redirects are not followed: "
                     "set the base URL to the final address"
                 )
-            body = bytearray()
+            body = await self._body(request.operation, response)
+            return Answer(request.operation, response.status_code, response.headers, body)
+        finally:
+            await response.aclose()
+
+    async def _body(self, operation: str, response: httpx.Response) -> bytes:
+        """The whole body. Only a few that are large are read at a time, of all tenants together."""
+        body = bytearray()
+        async with contextlib.AsyncExitStack() as stack:
+            large = False
             async for chunk in response.aiter_raw():
                 body += chunk
                 if len(body) > BODY_MAXIMUM:
                     raise InvalidResponse(
-                        f"the answer to the {request.operation} request is longer than "
-                        f"{BODY_MAXIMUM // 1024**2} MiB"
+                        f"the answer to the {operation} request is longer than {BODY_MAXIMUM // 1024**2} MiB"
                     )
-            return Answer(request.operation, response.status_code, response.headers, bytes(body))
-        finally:
-            await response.aclose()
+                if len(body) > LARGE_BODY and not large:
+                    large = True
+                    await stack.enter_async_context(self._large_bodies)
+            return bytes(body)
 
     def _admit(self, endpoint: Endpoint) -> _Route:
         """How an origin is reached that was not asked before. Raises EndpointNotAllowed."""
@@ -251,7 +267,9 @@ class Transport:
             await client.close()
 
 
+@functools.lru_cache(maxsize=256)
 def _tls(ca: str | None) -> ssl.SSLContext:
+    """What a server must show. It knows nothing of a tenant but its CA, and is nearly 1 MiB: so it is shared."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])  # NICE's token endpoint fails with HTTP/2

@@ -1,17 +1,21 @@
 """From the access to a tenant to a connection that speaks its API."""
 
+import asyncio
+
 from campaign_throttle.cxone.acd.settings import AcdSettings
 from campaign_throttle.cxone.auth import Credentials
 from campaign_throttle.cxone.budget import Budget
 from campaign_throttle.cxone.connect import CampaignsSettings, Observers, connect
 from campaign_throttle.cxone.endpoints import EndpointPolicy
 from campaign_throttle.cxone.protocol import Dialect
+from campaign_throttle.cxone.transport import LARGE_BODIES
 from campaign_throttle.resources.tenant import RateLimit
 from campaign_throttle.tenants.access import Access, Connect
 
 
 def connector(policy: EndpointPolicy, observers: Observers) -> Connect:
     """Makes connections that obey a policy, and tell of their requests."""
+    large_bodies = asyncio.Semaphore(LARGE_BODIES)
 
     def connect_tenant(access: Access, budget: Budget) -> Dialect:
         return connect(
@@ -21,6 +25,7 @@ def connector(policy: EndpointPolicy, observers: Observers) -> Connect:
             ca=access.ca,
             timeout=access.timeout,
             observers=observers,
+            large_bodies=large_bodies,
         )
 
     return connect_tenant
