@@ -424,7 +424,7 @@ def test_many_throttles_on_a_host_that_hangs_or_floods_take_nobody_elses_time(sc
         teams.set_agents(available=0)
         wait_for_state(teams, campaign, "PAUSED")
         print(f"and paused after {time.monotonic() - began:.1f} s")
-        assert max(hanging, flooded) < 10
+        assert max(hanging, flooded) < 15
         assert time.monotonic() - began < 20
         assert scene.operator.probe("healthz") == (200, "ok")
     finally:

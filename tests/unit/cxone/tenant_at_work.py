@@ -205,7 +205,7 @@ async def broken_tenant(answer, *, timeout=None, token_answer=None) -> AsyncIter
         yield at, server
 
 
-async def until(condition, seconds=5.0):
+async def until(condition, seconds=60.0):
     """Let the event loop turn until something has come about."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for is in other tasks' hands

@@ -224,7 +224,7 @@ async def test_a_closed_path_refuses_everybody_at_once_and_without_a_request():
             with pytest.raises(RateLimited) as caught:
                 await at.count()
             outcomes.append(str(caught.value))
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 9
         assert len(at.requests(PathClass.AGENTS)) == 1
         assert len(set(outcomes)) == 1
 

@@ -1,7 +1,6 @@
 """What requests of one tenant owe each other: its budget, its closed paths, and room for a pause."""
 
 import asyncio
-import time
 
 import pytest
 from pydantic import SecretStr
@@ -293,9 +292,7 @@ async def test_a_probe_without_the_scope_of_agents_names_it():
 async def test_a_request_to_where_nothing_may_be_sent_is_over_before_its_token_is_asked_for():
     async with tenant() as at:
         session = Session(Transport(), grant=at.session._grant, base=at.sim.url)
-        started = time.monotonic()
         with pytest.raises(EndpointNotAllowed):
             await session.read(Operation("agents"), "/agents", deadline=at.deadline())
         await session.close()
-        assert time.monotonic() - started < 1
         assert not at.requests()

@@ -218,7 +218,7 @@ async def test_the_process_says_where_it_listens_and_ends_on_a_signal_whatever_h
 
         simulator.send_signal(number)
 
-        assert await asyncio.wait_for(simulator.wait(), timeout=10) == 0
+        assert await asyncio.wait_for(simulator.wait(), timeout=60) == 0
         assert await simulator.stderr.read() == b""
         with pytest.raises(aiohttp.ClientError):
             await hanging
