@@ -190,7 +190,7 @@ class Engine:
             self._claim(throttle)
         if throttle.may_act and not could:
             throttle.nudged.set()  # what it turned out to be able to do, it does at once
-        throttle.due = next_due(throttle.interval, _phase(throttle), clock())
+        throttle.due = _next_due(throttle, clock())
         if clock() < throttle.settled < throttle.due:
             throttle.due = throttle.settled  # what was excused as being on its way is not any more then
         if throttle.gone:
@@ -257,11 +257,20 @@ def _tenant_key(body: Mapping[str, Any]) -> TenantKey | None:
 def _phase(throttle: Throttle) -> float:
     """Where in an interval the throttle is polled, as a share of it.
 
-    The throttles of one tenant are polled together, so that one reading of the agents serves all; where a budget
-    stretches their intervals they are spread over them.
+    The throttles of one tenant are polled together, so that one reading of the agents serves all.
     """
-    name = throttle.uid if throttle.stretched else str(throttle.tenant_key)
-    return zlib.crc32(name.encode()) / 2**32
+    return zlib.crc32(str(throttle.tenant_key).encode()) / 2**32
+
+
+def _next_due(throttle: Throttle, now: float) -> float:
+    """When a throttle that was just polled is due again.
+
+    Where a budget stretches the intervals, the queue at it has spread the polls, and they stay spread: each comes as
+    long after the last one as the others do.
+    """
+    if throttle.stretched:
+        return now + throttle.interval.total_seconds()
+    return next_due(throttle.interval, _phase(throttle), now)
 
 
 def post(body: kopf.Body, event: Event) -> None:

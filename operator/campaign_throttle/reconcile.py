@@ -138,7 +138,10 @@ class Reconciler:
         now = asyncio.get_running_loop().time()
         generation, request = wish(body)
         handled = throttle.handled
-        if generation != (handled[0] if handled else previous.observed_generation):
+        if generation != (handled[0] if handled else previous.observed_generation) or (
+            handled is None
+            and not _is_stalled(previous)  # for how long it has waited before a restart isn't known
+        ):
             throttle.changed = now
         throttle.handled = (generation, request)
         changed = max(throttle.changed or float("-inf"), self.tenants.changed(throttle.tenant_key))
@@ -365,6 +368,10 @@ class Reconciler:
     def _now(self) -> datetime:
         """The time in whole seconds, as Kubernetes keeps it: a status read back must equal the one written."""
         return self.now().replace(microsecond=0)
+
+
+def _is_reconciling(status: CampaignThrottleStatus) -> bool:
+    return any(condition.type == "Reconciling" for condition in status.conditions or ())
 
 
 def _with_seen(outcome: Outcome, seen: Seen) -> Outcome:

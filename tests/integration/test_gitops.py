@@ -9,13 +9,15 @@ import yaml
 
 from argo_cd import FOLDER, ArgoCD, merge_patch, run
 from campaign_throttle.resources import FINALIZER, RECONCILE_ANNOTATION
-from control_plane import ControlPlane
+from control_plane import ControlPlane, binaries
 from integration import tenancy
 from integration.conftest import SYSTEM
 from integration.namespaces import Namespace, conditions, manifest
+from integration.oracles import findings
+from integration.pace import wait_for
 from integration.recorder import Recorder
 from integration.tenancy import secret, tenant, wait_for_reason
-from integration.watching import Operators
+from integration.watching import Operators, polls_again
 from stack import Operator, Simulator
 
 IN_GIT = manifest("sales", pauseThreshold=3, resumeThreshold=9)
@@ -134,6 +136,36 @@ def test_what_is_applied_together_becomes_ready_and_is_never_stalled(
         # Once it is ready it stays so.
         ready = [conditions(status).get("Ready", {}).get("status") for status in seen[key]]
         assert set(ready[ready.index("True") :]) == {"True"}, key
+
+
+def test_an_operator_that_is_replaced_meanwhile_waits_on(
+    operators: Operators, simulator: Simulator, namespace: Namespace, recorder: Recorder
+) -> None:
+    """As when the operator itself is part of the release: the oracles watch that nothing is Stalled too soon."""
+    operator = operators.start(POD_NAMESPACE=SYSTEM)
+    cases = {
+        "no-tenant": ({"name": "to-come"}, "TenantNotFound"),
+        "no-secret": ({"name": "no-secret"}, "CredentialsMissing"),
+    }
+    apply(namespace, tenant("no-secret", simulator))
+    for name, (reference, _) in cases.items():
+        namespace.apply(name, campaignID=name, tenantRef=reference)
+    for name, (_, reason) in cases.items():
+        wait_for(lambda: namespace.condition(name, "Ready").get("reason") == reason, reason)  # noqa: B023
+    operator.stop()
+    operator = operators.start(POD_NAMESPACE=SYSTEM)
+    for name in cases:
+        polls_again(operator, namespace, name)
+    apply(namespace, secret("no-secret"))
+    apply(namespace, secret("to-come"))
+    apply(namespace, tenant("to-come", simulator))
+    simulator.add_campaign("no-tenant", status="RUNNING")
+    simulator.add_campaign("no-secret", status="RUNNING")
+    namespace.wait_ready(*cases)
+    mine = [
+        version for version in recorder.catch_up() if version.object["metadata"].get("namespace") == namespace.name
+    ]
+    assert [str(found) for found in findings(binaries.oracles(), mine)] == []
 
 
 # Who owns what

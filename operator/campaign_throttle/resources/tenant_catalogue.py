@@ -9,7 +9,8 @@ from typing import Final, Literal
 from campaign_throttle.resources.catalogue import ConditionType, Fault, Reason
 
 _GRACE: Final = (
-    " For 30 s after the tenant was created or changed it counts as passing, since what is missing may be on its way."
+    " For 30 s after the tenant was created or changed it counts as passing, since what is missing may be on its "
+    "way."
 )
 _RETRIED: Final = " It is retried at least once a minute."
 

@@ -88,7 +88,7 @@ class Tenant:
         self._limit: RateLimit | None = None
         self._budget = budget_of(None)
         self._demands: dict[str, tuple[timedelta, int]] = {}
-        self._stretch, self._stretched_at = 1.0, float("-inf")
+        self._pages, self._stretch, self._stretched_at = 1, 1.0, float("-inf")
         #: How many connections there have been; it tells the findings of one from those of another.
         self.connections = 0
         #: Called when the tenant turns out to be well, or not to be.
@@ -301,10 +301,11 @@ class Tenant:
         now = asyncio.get_running_loop().time()
         if now - self._stretched_at >= STRETCH_AGE.total_seconds():
             found = [outcome.found for outcome in connection.outcomes.values()]
-            pages = max((count.pages for count in found if not isinstance(count, CXoneError)), default=1)
+            good = [count.pages for count in found if not isinstance(count, CXoneError)]
+            self._pages = max(good, default=self._pages)
             self._stretched_at = now
             self._stretch = stretch(
-                self._demands.values(), pages=pages, requests_per_second=limit.requests_per_second
+                self._demands.values(), pages=self._pages, requests_per_second=limit.requests_per_second
             )
         return self._stretch
 
