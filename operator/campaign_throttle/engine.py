@@ -59,9 +59,15 @@ class Engine:
         self._claim(throttle)
 
     def _claim(self, throttle: Throttle) -> None:
-        key = throttle.tenant_key
-        able = not throttle.lapsed and self.tenants.offers(key, throttle.namespace)
-        self.throttles.claim(throttle, Claim.of(throttle, self.tenants.spec_of(key), able=able))
+        self.throttles.claim(throttle, Claim.of(throttle, self.tenants.spec_of(throttle.tenant_key)))
+
+    async def _prove(self, throttle: Throttle) -> None:
+        """A throttle has read its campaign: from now on its claim counts."""
+        if throttle.lapsed:
+            throttle.lapsed = False
+            self._claim(throttle)
+            if throttle.may_act and self.throttles.rival(throttle) is None:
+                await self._take_over(throttle)
 
     def register_tenant(self, kind: TenantKind, body: Mapping[str, Any]) -> None:
         """Take in a tenant as the watch brought it; its throttles look at it at once if it is declared anew."""
@@ -175,10 +181,10 @@ class Engine:
         if late is not None:
             self._metrics.late(late)
         rival = self.throttles.rival(throttle)
-        if rival is None and throttle.claim is not None and throttle.claim.active:
+        if rival is None and throttle.claim is not None and throttle.claim.counts:
             await self._take_over(throttle)
         poll = throttle.poll = asyncio.create_task(
-            self._reconciler.poll(throttle, body, rival, lambda event: post(body, event))
+            self._reconciler.poll(throttle, body, rival, lambda event: post(body, event), self._prove)
         )
         try:
             await asyncio.wait({poll, stop}, return_when=asyncio.FIRST_COMPLETED)

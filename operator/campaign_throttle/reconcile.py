@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,7 +66,14 @@ class Reconciler:
     heartbeat: timedelta
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    async def poll(self, throttle: Throttle, body: Mapping[str, Any], rival: Claim | None, post: Post) -> str:
+    async def poll(
+        self,
+        throttle: Throttle,
+        body: Mapping[str, Any],
+        rival: Claim | None,
+        post: Post,
+        prove: Callable[[Throttle], Awaitable[None]] | None = None,
+    ) -> str:
         """Poll one throttle and report in its status.
 
         Raises nothing that CXone or the API server cause. Safe to cancel at every await: what was announced is
@@ -77,6 +84,7 @@ class Reconciler:
             body: the object as last seen.
             rival: the claim that controls the same campaign; None if this throttle's does.
             post: posts an Event about the object.
+            prove: told once the campaign was read, before anything is decided.
 
         Returns:
             How it ended, for the metrics: "success", "suspended", or the reason of the failure.
@@ -118,12 +126,13 @@ class Reconciler:
             outcome, seen = _with_seen(outcome, nothing(tenant)), nothing(tenant)
         else:
             outcome, seen = await self._read(throttle, outcome, spec, max_age, tenant)
+            if seen.campaign is not None and prove is not None:
+                await prove(throttle)
         decision = policy.decide(spec, throttle.recall(), seen.observation, outcome.now)
         throttle.memory = decision.memory
         outcome = replace(outcome, decision=decision, state=decision.state)
-        # Who could never read the campaign keeps nobody else from it: the tenant may only look like theirs.
-        unread = outcome.campaign_name is None and previous.campaign_name is None
-        throttle.lapsed = outcome.error is not None and (outcome.error.permanent or unread)
+        if outcome.error is not None and outcome.error.permanent:
+            throttle.lapsed = True
         action = decision.action if throttle.may_act and not throttle.superseded else None
         if action is not None and not isinstance(tenant, CXoneError):
             throttle.acting = True  # until it is accounted for
@@ -370,8 +379,8 @@ class Reconciler:
         return self.now().replace(microsecond=0)
 
 
-def _is_reconciling(status: CampaignThrottleStatus) -> bool:
-    return any(condition.type == "Reconciling" for condition in status.conditions or ())
+def _is_stalled(status: CampaignThrottleStatus) -> bool:
+    return any(condition.type == "Stalled" for condition in status.conditions or ())
 
 
 def _with_seen(outcome: Outcome, seen: Seen) -> Outcome:

@@ -117,7 +117,7 @@ class Throttle:
     @property
     def may_act(self) -> bool:
         """Whether its claim to the campaign is one that counts."""
-        return self.claim is None or self.claim.active
+        return self.claim is None or self.claim.counts
 
     @property
     def superseded(self) -> bool:
@@ -229,8 +229,9 @@ class Claim:
     """A throttle's claim to a campaign: the oldest controls it, of equally old ones that of the smaller uid.
 
     ``place`` is the campaign, of one tenant of CXone; ``skills`` are those of it that are claimed, none means all.
-    ``active`` is whether the throttle would act: not suspended, not Observe, not being deleted, valid, and able to: one
-    whose tenant is not offered to its namespace, or refuses its credentials, keeps nobody else from the campaign.
+    ``active`` is whether the throttle would act: not suspended, not Observe, not being deleted, and valid. ``able`` is
+    whether it can: one that was never able to read the campaign, or whose tenant refuses its credentials since, keeps
+    nobody else from it.
     """
 
     created: str
@@ -240,9 +241,10 @@ class Claim:
     place: tuple[str, str] = field(compare=False)
     skills: frozenset[int] = field(compare=False)
     active: bool = field(compare=False)
+    able: bool = field(compare=False)
 
     @classmethod
-    def of(cls, throttle: Throttle, tenant: CXoneTenantSpec | None, *, able: bool = True) -> "Claim":
+    def of(cls, throttle: Throttle, tenant: CXoneTenantSpec | None) -> "Claim":
         """The claim of a throttle to a campaign of a tenant, which may not be there, or not for it."""
         metadata, spec = throttle.body["metadata"], throttle.body.get("spec") or {}
         skills: frozenset[int] = frozenset()
@@ -250,8 +252,7 @@ class Claim:
             valid = throttle.spec(throttle.body)
             skills = frozenset(valid.skill_ids or ())
             active = (
-                able
-                and tenant is not None
+                tenant is not None
                 and not tenant.suspend
                 and not valid.suspend
                 and valid.mode is Mode.ENFORCE
@@ -268,7 +269,13 @@ class Claim:
             place=(tenant.identity if tenant else "", str(spec.get("campaignID"))),
             skills=skills,
             active=active,
+            able=not throttle.lapsed,
         )
+
+    @property
+    def counts(self) -> bool:
+        """Whether it can control the campaign."""
+        return self.active and self.able
 
     def meets(self, other: "Claim") -> bool:
         """Whether both claim the same: the campaign, with a skill in common."""
@@ -277,23 +284,23 @@ class Claim:
         )
 
 
-def _was_unable(body: Mapping[str, Any]) -> bool:
-    """Whether only a person could mend what an object's last poll met, so that it had no claim."""
-    conditions = read_status(body.get("status") or {}).conditions or ()
-    stalled = next((found.reason for found in conditions if found.type == "Stalled"), None)
-    return stalled not in (None, "CampaignConflict", "InvalidSpec")
+def _was_able(body: Mapping[str, Any]) -> bool:
+    """Whether an object's last poll could read the campaign, as far as its status tells."""
+    status = read_status(body.get("status") or {})
+    stalled = next((found.reason for found in status.conditions or () if found.type == "Stalled"), None)
+    return status.campaign_state is not None and stalled in (None, "CampaignConflict", "InvalidSpec")
 
 
 def _same_claim(one: Claim, other: Claim) -> bool:
-    return (one.place, one.skills, one.active) == (other.place, other.skills, other.active)
+    return (one.place, one.skills, one.active, one.able) == (other.place, other.skills, other.active, other.able)
 
 
 @dataclass(frozen=True)
 class _Control:
     """Who controls what of one campaign: the uids of those who do, and of the others whose claim stands against theirs.
 
-    In the order of age each claim holds that meets none which holds already. The time that takes grows with the number
-    of claims and of their skills, and not faster: there may be thousands.
+    In the order of age each claim holds that counts and meets none which holds already. The time that takes grows with
+    the number of claims and of their skills, and not faster: there may be thousands.
     """
 
     holders: frozenset[str]
@@ -301,7 +308,7 @@ class _Control:
 
     @classmethod
     def of(cls, claims: Iterable[Claim]) -> "_Control":
-        """Of the claims that count."""
+        """Of the claims of those who would act."""
         holders: list[Claim] = []
         by_skill: dict[int, Claim] = {}
         rivals: dict[str, Claim] = {}
@@ -311,6 +318,7 @@ class _Control:
             rival = whole or min(met, key=attrgetter("created", "uid"), default=None)
             if rival is not None:
                 rivals[claim.uid] = rival
+            if rival is not None or not claim.able:
                 continue
             holders.append(claim)
             by_skill.update(dict.fromkeys(claim.skills, claim))
@@ -357,7 +365,7 @@ class Throttles:
                 name=metadata["name"],
                 uid=metadata["uid"],
                 created=asyncio.get_running_loop().time(),
-                lapsed=_was_unable(body),
+                lapsed=not _was_able(body),
             )
         throttle.body = body
         throttle.notice(body)
@@ -436,8 +444,8 @@ class Throttles:
 
     def heir(self, throttle: Throttle) -> Throttle | None:
         """Who controls its campaign once it doesn't any more."""
-        active = [(other.claim, other) for other in self.siblings(throttle) if other.claim and other.claim.active]
-        return min(active, key=lambda pair: pair[0])[1] if active else None
+        heirs = [(other.claim, other) for other in self.siblings(throttle) if other.claim and other.claim.counts]
+        return min(heirs, key=lambda pair: pair[0])[1] if heirs else None
 
     def stuck(self, now: float, *, longest_poll: timedelta) -> list[Throttle]:
         """The throttles without a poll for three intervals; a poll may take ``longest_poll`` at most."""

@@ -257,9 +257,19 @@ TENANT = campaigns_spec("https://api.nicecxone.com")
 OWNER = {"pausedBy": "Operator", "campaignState": "Paused", "lastPollTime": "2026-11-24T12:00:00Z"}
 
 
+STALLED = {
+    "type": "Stalled",
+    "status": "True",
+    "observedGeneration": 1,
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+    "message": "",
+}
+
+
 def take_in(throttles, body, tenant=TENANT):
-    """Register an object, and let it claim its campaign of a tenant."""
+    """Register an object that can read its campaign, and let it claim that of a tenant."""
     found = throttles.register(body)
+    found.lapsed = False
     throttles.claim(found, Claim.of(found, tenant))
     return found
 
@@ -414,12 +424,40 @@ async def test_who_is_not_able_to_act_keeps_nobody_from_a_campaign():
     """Else an older throttle with worthless credentials could lock others out."""
     throttles = Throttles()
     first = throttles.register(all_of("a", "1"))
-    throttles.claim(first, Claim.of(first, ACD, able=False))
+    throttles.claim(first, Claim.of(first, ACD))
+    assert not first.may_act
     second = take_in(throttles, all_of("b", "2"), ACD)
     assert throttles.rival(second) is None
+    assert throttles.heir(second) is None
+    first.lapsed = False  # it has read the campaign
     throttles.claim(first, Claim.of(first, ACD))
     assert throttles.rival(second) == first.claim
     assert second.nudged.is_set()
+    assert throttles.heir(second) is first
+
+
+async def test_who_was_not_able_yet_is_told_of_an_older_one_that_is():
+    """So that it is never Ready for a moment, and then in conflict."""
+    throttles = Throttles()
+    first = take_in(throttles, all_of("a", "1"), ACD)
+    second = throttles.register(all_of("b", "2"))
+    throttles.claim(second, Claim.of(second, ACD))
+    assert throttles.rival(second) == first.claim
+
+
+@pytest.mark.parametrize(
+    ("status", "able"),
+    [
+        ({}, False),
+        ({"campaignState": "Running"}, True),
+        ({"campaignState": "Unknown"}, True),
+        ({"campaignState": "Running", "conditions": [STALLED | {"reason": "CampaignConflict"}]}, True),
+        ({"campaignState": "Unknown", "conditions": [STALLED | {"reason": "CredentialsRejected"}]}, False),
+    ],
+)
+async def test_after_a_restart_the_status_tells_who_was_able(status, able):
+    throttle = Throttles().register(all_of("a", "1") | {"status": status})
+    assert throttle.lapsed is not able
 
 
 async def test_another_tenant_moves_the_claim_and_frees_the_campaign():
