@@ -59,7 +59,11 @@ class Engine:
         self._claim(throttle)
 
     def _claim(self, throttle: Throttle) -> None:
-        self.throttles.claim(throttle, Claim.of(throttle, self.tenants.spec_of(throttle.tenant_key)))
+        tenant = self.tenants.spec_of(throttle.tenant_key)
+        known = throttle.tenant_digest or (throttle.reported.tenant_digest if throttle.reported else None)
+        if tenant is not None and known is not None and tenant.digest != known:
+            throttle.lapsed = True  # that it could read a campaign of another tenant proves nothing
+        self.throttles.claim(throttle, Claim.of(throttle, tenant))
 
     async def _prove(self, throttle: Throttle) -> None:
         """A throttle has read its campaign: from now on its claim counts."""

@@ -288,7 +288,8 @@ def _was_able(body: Mapping[str, Any]) -> bool:
     """Whether an object's last poll could read the campaign, as far as its status tells."""
     status = read_status(body.get("status") or {})
     stalled = next((found.reason for found in status.conditions or () if found.type == "Stalled"), None)
-    return status.campaign_state is not None and stalled in (None, "CampaignConflict", "InvalidSpec")
+    # The name stays when the campaign can't be read for a while.
+    return status.campaign_name is not None and stalled in (None, "CampaignConflict", "InvalidSpec")
 
 
 def _same_claim(one: Claim, other: Claim) -> bool:

@@ -449,10 +449,11 @@ async def test_who_was_not_able_yet_is_told_of_an_older_one_that_is():
     ("status", "able"),
     [
         ({}, False),
-        ({"campaignState": "Running"}, True),
-        ({"campaignState": "Unknown"}, True),
-        ({"campaignState": "Running", "conditions": [STALLED | {"reason": "CampaignConflict"}]}, True),
-        ({"campaignState": "Unknown", "conditions": [STALLED | {"reason": "CredentialsRejected"}]}, False),
+        ({"campaignState": "Running", "campaignName": "Sales"}, True),
+        ({"campaignState": "Unknown", "campaignName": ""}, True),
+        ({"campaignState": "Unknown"}, False),
+        ({"campaignName": "Sales", "conditions": [STALLED | {"reason": "CampaignConflict"}]}, True),
+        ({"campaignName": "Sales", "conditions": [STALLED | {"reason": "CredentialsRejected"}]}, False),
     ],
 )
 async def test_after_a_restart_the_status_tells_who_was_able(status, able):

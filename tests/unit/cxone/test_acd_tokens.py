@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from campaign_throttle.cxone.acd import AcdSettings, discovery
 from campaign_throttle.cxone.acd.discovery import Discovery, Endpoints
-from campaign_throttle.cxone.acd.grants import AcdGrant, basic, read_token
+from campaign_throttle.cxone.acd.grants import AcdGrant, basic, read_token, tenant_of
+from campaign_throttle.cxone.auth import Token
 from campaign_throttle.cxone.errors import (
     CredentialsRejected,
     CXoneError,
@@ -288,3 +289,38 @@ def test_secrets_are_not_shown_by_the_settings():
     shown = repr(settings())
     assert SECRET not in shown
     assert CLIENT_SECRET not in shown
+
+
+def jwt(claims):
+    """A token as NICE's are: three parts, of which the second tells whose it is."""
+    middle = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return Token(SecretStr(f"header.{middle}.signature"), 0.0, ())
+
+
+@pytest.mark.parametrize(
+    ("claims", "whose"),
+    [
+        ({"tenantId": "11E00000-0000-4000-8000-00000000ACD0"}, "11e00000-0000-4000-8000-00000000acd0"),
+        ({"tenantId": 7}, None),
+        ({"tenantId": ""}, None),
+        ({}, None),
+        ([], None),
+    ],
+)
+def test_a_token_tells_whose_it_is(claims, whose):
+    assert tenant_of(jwt(claims)) == whose
+
+
+@pytest.mark.parametrize("value", ["opaque", "a.b", "a.b.c", "a.%%%.c", "a..c", "a.bnVsbA.c"])
+def test_a_token_that_tells_nothing_is_taken_as_it_is(value):
+    assert tenant_of(Token(SecretStr(value), 0.0, ())) is None
+
+
+async def test_a_token_of_another_tenant_than_the_declared_one_is_refused():
+    """Or whoever has an access key of his own could claim another tenant's campaigns."""
+    foreign = jwt({"tenantId": "11e00000-0000-4000-8000-000000000bad"}).value.get_secret_value()
+    own = jwt({"tenantId": TENANT.upper()}).value.get_secret_value()
+    granted = {"expires_in": 3600, "token_type": "Bearer"}
+    with pytest.raises(CredentialsRejected, match=r"acd\.tenantID"):
+        await obtain(CXone(**{f"{ISSUER}/auth/token": {"access_token": foreign} | granted}))
+    assert (await obtain(CXone(**{f"{ISSUER}/auth/token": {"access_token": own} | granted}))).scopes == ()

@@ -7,6 +7,7 @@ password, and the registered client by Basic authentication; or, without a regis
 
 import asyncio
 import base64
+import json
 from urllib.parse import quote_plus
 
 from pydantic import SecretStr
@@ -33,7 +34,14 @@ class AcdGrant:
         """A new token. Raises a CXoneError."""
         endpoints = await self._discovery.endpoints(send)
         answer = await send(token_request(self._settings, endpoints.token_url))
-        return read_token(answer, asyncio.get_running_loop().time())
+        token = read_token(answer, asyncio.get_running_loop().time())
+        whose = tenant_of(token)
+        if whose is not None and whose != self._settings.tenant_id.lower():
+            # Or somebody with an access key of his own could pass for another tenant, and claim its campaigns.
+            raise CredentialsRejected(
+                "the access key is of another tenant than the one declared: correct acd.tenantID, or the Secret"
+            )
+        return token
 
 
 def token_request(settings: AcdSettings, url: str) -> Request:
@@ -88,6 +96,22 @@ def read_token(answer: Answer, now: float) -> Token:
     if value_field not in found and "token" in found:
         value_field, life_field = "token", "tokenExpirationTimeSec"
     return new_token(found, now, value_field=value_field, life_field=life_field)
+
+
+def tenant_of(token: Token) -> str | None:
+    """The tenant's UUID that NICE writes into a token (a JWT with the claim ``tenantId``); None if it doesn't tell.
+
+    It comes from the token endpoint itself, by TLS, so that its signature needn't be looked at.
+    """
+    parts = token.value.get_secret_value().split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    whose = claims.get("tenantId") if isinstance(claims, dict) else None
+    return whose.lower() if isinstance(whose, str) and whose else None
 
 
 def _error_of(answer: Answer) -> object:
