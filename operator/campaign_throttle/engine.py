@@ -44,7 +44,7 @@ class Engine:
         self._reconciler = reconciler
         self._metrics = metrics
         self.tenants = reconciler.tenants
-        self._checks = Checks(self.tenants, tenant_writers, self._wake)
+        self._checks = Checks(self.tenants, tenant_writers, self._wake_waiting)
         self.throttles = Throttles()
         self.started = asyncio.Event()
 
@@ -89,6 +89,13 @@ class Engine:
             throttle = self.throttles.by_uid(uid)
             if throttle is not None:
                 self._claim(throttle)
+                throttle.nudged.set()
+
+    def _wake_waiting(self, key: TenantKey) -> None:
+        """A tenant is well: those of its throttles that could not be polled for its trouble are polled now."""
+        for uid in self.tenants.users(key):
+            throttle = self.throttles.by_uid(uid)
+            if throttle is not None and throttle.recall().failures:
                 throttle.nudged.set()
 
     async def notice(self, type: str | None, body: kopf.Body) -> None:
@@ -201,8 +208,8 @@ class Engine:
         if throttle.may_act and not could:
             throttle.nudged.set()  # what it turned out to be able to do, it does at once
         throttle.due = _next_due(throttle, clock())
-        if clock() < throttle.settled < throttle.due:
-            throttle.due = throttle.settled  # what was excused as being on its way is not any more then
+        if throttle.excused_until is not None and clock() < throttle.excused_until:
+            throttle.due = min(throttle.due, throttle.excused_until)
         if throttle.gone:
             self._forget(throttle, body)
         if not poll.done() or poll.cancelled() or throttle.gone:

@@ -133,6 +133,8 @@ class Reconciler:
         outcome = replace(outcome, decision=decision, state=decision.state)
         if outcome.error is not None and outcome.error.permanent:
             throttle.lapsed = True
+        if outcome.error is None or not outcome.error.graced:
+            throttle.excused_until = None
         action = decision.action if throttle.may_act and not throttle.superseded else None
         if action is not None and not isinstance(tenant, CXoneError):
             throttle.acting = True  # until it is accounted for
@@ -154,7 +156,7 @@ class Reconciler:
             throttle.changed = now
         throttle.handled = (generation, request)
         changed = max(throttle.changed or float("-inf"), self.tenants.changed(throttle.tenant_key))
-        throttle.settled = changed + GRACE.total_seconds()
+        settled = changed + GRACE.total_seconds()
         base = Outcome(
             generation=generation,
             now=self._now(),
@@ -162,9 +164,10 @@ class Reconciler:
             spec=None,
             reconcile_at=request,
             state=previous.campaign_state or CampaignState.UNKNOWN,
-            settling=now < throttle.settled,
+            settling=now < settled,
             tenant_digest=throttle.tenant_digest,
         )
+        throttle.excused_until = settled if base.settling else None
         if request is not None and request != previous.last_handled_reconcile_at:
             return base, timedelta(0)
         return base, None if handled == throttle.handled else AGE_AFTER_SPEC_CHANGE

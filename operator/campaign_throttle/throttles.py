@@ -74,7 +74,7 @@ class Throttle:
     tenant_digest: str | None = None
     tenant: Tenant | None = None
     stretched: bool = False
-    settled: float = 0.0
+    excused_until: float | None = None
     lapsed: bool = False
     warned: set[int] = field(default_factory=set)
     declared: "tuple[int, CampaignThrottleSpec | ValidationError] | None" = None
@@ -381,7 +381,10 @@ class Throttles:
             self._leave_place(before)
         throttle.claim = claim
         self._by_place.setdefault(claim.place, {})[claim.uid] = throttle
+        nudged = throttle.nudged.is_set()
         self._settle(claim.place)
+        if not nudged:
+            throttle.nudged.clear()  # whatever changes its own claim polls it anyway
         throttle.overtaken = self.rival(throttle) is not None
 
     def _leave_place(self, claim: Claim) -> None:

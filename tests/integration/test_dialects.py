@@ -10,7 +10,7 @@ from control_plane import ControlPlane
 from integration.namespaces import Namespace, conditions
 from integration.pace import wait_for
 from integration.tenancy import acd_tenant, apply, reaching, secret, tenant, wait_for_reason
-from integration.watching import patch, polls_again, wait_for_state, when
+from integration.watching import patch, polls_again, stop, wait_for_state, when
 from stack import Operator, Simulator
 
 #: What `campaignID` is on both tenants: of the ACD's it is a number.
@@ -48,8 +48,7 @@ def operator(
     """An operator that may speak to both."""
     operator = Operator(tmp_path, operator_kubeconfig, None, environment=reaching(campaigns, acd))
     yield operator
-    operator.stop()
-    assert "Traceback" not in operator.text(), operator.text()[-4000:]
+    stop(operator)
 
 
 @pytest.fixture

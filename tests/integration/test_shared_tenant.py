@@ -12,7 +12,7 @@ from control_plane import ControlPlane
 from integration.namespaces import Namespace
 from integration.pace import wait_for
 from integration.tenancy import apply, reaching, secret, tenant
-from integration.watching import apply_all, polls_again
+from integration.watching import apply_all, polls_again, stop
 from stack import Operator, Simulator
 
 THROTTLES = 200
@@ -59,8 +59,7 @@ def operator(
     yield operator
     # While it runs: afterwards somebody would have to take 400 finalizers away.
     plane.kubectl("delete", "campaignthrottles", "--all", "-n", namespace.name, timeout=300)
-    operator.stop()
-    assert "Traceback" not in operator.text(), operator.text()[-4000:]
+    stop(operator)
 
 
 def test_what_many_throttles_cost_their_tenant(

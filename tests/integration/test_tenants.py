@@ -10,7 +10,7 @@ from control_plane import ControlPlane
 from integration.conftest import SYSTEM
 from integration.namespaces import Namespace, conditions, fresh_namespace
 from integration.tenancy import apply, reaching, secret, tenant, tenant_status, wait_for_reason
-from integration.watching import polls_again, wait_for_state
+from integration.watching import polls_again, stop, wait_for_state
 from stack import Operator, Simulator
 
 CREDENTIALS = {
@@ -61,8 +61,7 @@ def operator(
         environment=reaching(*simulators.values()) | {"POD_NAMESPACE": SYSTEM},
     )
     yield operator
-    operator.stop()
-    assert "Traceback" not in operator.text(), operator.text()[-4000:]
+    stop(operator)
 
 
 def credentials(name: str, of: str) -> dict[str, object]:

@@ -153,6 +153,7 @@ class Tenants:
         if entry is not None and (entry.uid, entry.generation) == (metadata["uid"], generation):
             entry.stored = read_status(body)
             return False
+        now = asyncio.get_running_loop().time()
         spec, invalid = _read_spec(kind, body)
         access = (
             _NoAccess(invalid or "") if spec is None else self._access(spec, key.namespace or self._own_namespace)
@@ -162,10 +163,11 @@ class Tenants:
             entry = self._entries[key] = Entry(key, metadata["uid"], self._open(access))
             entry.reported = entry.stored = read_status(body)
             entry.tenant.on_turn = entry.nudged.set
+            entry.changed = float("-inf") if _was_stalled(entry.stored, generation) else now
         else:
             entry.tenant.look_anew(access)
+            entry.changed = now
         entry.generation, entry.spec, entry.invalid = generation, spec, invalid
-        entry.changed = asyncio.get_running_loop().time()
         entry.failures = 0
         entry.nudged.set()
         return True
@@ -347,6 +349,12 @@ def _read_spec(kind: TenantKind, body: Mapping[str, Any]) -> tuple[CXoneTenantSp
         return model.model_validate(body.get("spec") or {}), None
     except ValidationError as error:
         return None, first_problem(error)
+
+
+def _was_stalled(status: TenantStatus, generation: int) -> bool:
+    """Whether the operator had given up waiting before it was restarted."""
+    stalled = any(condition.type == "Stalled" for condition in status.conditions or ())
+    return stalled and status.observed_generation == generation
 
 
 def read_status(body: Mapping[str, Any]) -> TenantStatus:
