@@ -19,7 +19,7 @@ from campaign_throttle.release import RELEASE_TIMEOUT, release
 from campaign_throttle.resources import FINALIZER
 from campaign_throttle.resources.throttle import TenantKind, TenantRef
 from campaign_throttle.tenants import Checks, Tenant, TenantKey
-from campaign_throttle.throttles import Claim, Throttle, Throttles, first_due, next_due
+from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Engine:
         known = throttle.tenant_digest or (throttle.reported.tenant_digest if throttle.reported else None)
         if tenant is not None and known is not None and tenant.digest != known:
             throttle.lapsed = True  # that it could read a campaign of another tenant proves nothing
-        self.throttles.claim(throttle, Claim.of(throttle, tenant))
+        self.throttles.claim(throttle, throttle.claim_to(tenant))
 
     async def _prove(self, throttle: Throttle) -> None:
         """A throttle has read its campaign: from now on its claim counts."""

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from campaign_throttle.resources import RECONCILE_ANNOTATION
 from campaign_throttle.resources.throttle import CampaignThrottleStatus, Owner
 from campaign_throttle.throttles import (
-    Claim,
     Stored,
     Throttle,
     Throttles,
@@ -270,7 +269,7 @@ def take_in(throttles, body, tenant=TENANT):
     """Register an object that can read its campaign, and let it claim that of a tenant."""
     found = throttles.register(body)
     found.lapsed = False
-    throttles.claim(found, Claim.of(found, tenant))
+    throttles.claim(found, found.claim_to(tenant))
     return found
 
 
@@ -424,13 +423,13 @@ async def test_who_is_not_able_to_act_keeps_nobody_from_a_campaign():
     """Else an older throttle with worthless credentials could lock others out."""
     throttles = Throttles()
     first = throttles.register(all_of("a", "1"))
-    throttles.claim(first, Claim.of(first, ACD))
+    throttles.claim(first, first.claim_to(ACD))
     assert not first.may_act
     second = take_in(throttles, all_of("b", "2"), ACD)
     assert throttles.rival(second) is None
     assert throttles.heir(second) is None
     first.lapsed = False  # it has read the campaign
-    throttles.claim(first, Claim.of(first, ACD))
+    throttles.claim(first, first.claim_to(ACD))
     assert throttles.rival(second) == first.claim
     assert second.nudged.is_set()
     assert throttles.heir(second) is first
@@ -441,7 +440,7 @@ async def test_who_was_not_able_yet_is_told_of_an_older_one_that_is():
     throttles = Throttles()
     first = take_in(throttles, all_of("a", "1"), ACD)
     second = throttles.register(all_of("b", "2"))
-    throttles.claim(second, Claim.of(second, ACD))
+    throttles.claim(second, second.claim_to(ACD))
     assert throttles.rival(second) == first.claim
 
 
@@ -468,7 +467,7 @@ async def test_another_tenant_moves_the_claim_and_frees_the_campaign():
     there = take_in(throttles, claimed("c", created="3"), ELSEWHERE)
     assert throttles.rival(second) == first.claim
     second.nudged.clear()
-    throttles.claim(first, Claim.of(first, ELSEWHERE))
+    throttles.claim(first, first.claim_to(ELSEWHERE))
     assert throttles.rival(second) is None
     assert second.nudged.is_set()
     assert not second.overtaken
@@ -481,7 +480,7 @@ async def test_nothing_is_left_of_claims_that_came_and_went():
     for number in range(100):
         body = claimed(str(number), created="1", spec={"campaignID": f"cmp-{number}"})
         found = take_in(throttles, body, TENANT if number % 2 else ELSEWHERE)
-        throttles.claim(found, Claim.of(found, None))
+        throttles.claim(found, found.claim_to(None))
         throttles.forget(body)
     assert (throttles._by_uid, throttles._by_place, throttles._control) == ({}, {}, {})
 
