@@ -10,8 +10,15 @@ from typing import Any
 
 import yaml
 
-from campaign_throttle.resources import FINALIZER, RECONCILE_ANNOTATION, catalogue, tenant_catalogue
+from campaign_throttle.resources import (
+    FINALIZER,
+    RECONCILE_ANNOTATION,
+    catalogue,
+    event_catalogue,
+    tenant_catalogue,
+)
 from campaign_throttle.resources.crds import custom_resource_definitions
+from campaign_throttle.resources.faults import FAULTS, Fault
 
 EXAMPLES_TEXT = (Path(__file__).parent / "examples.yaml").read_text()
 EXAMPLES = yaml.safe_load(EXAMPLES_TEXT)
@@ -57,7 +64,7 @@ def render() -> str:
         "[below](#faults).",
         *_conditions(catalogue.CONDITIONS),
         *_faults(
-            catalogue.FAULTS,
+            FAULTS,
             "Lasting ones only a person can mend: they turn Ready False and set Stalled at once. Passing ones turn "
             "Ready False, and set Reconciling, after `fallback.failureThreshold` in a row.",
         ),
@@ -286,7 +293,7 @@ def _conditions(conditions: Iterable[catalogue.ConditionType]) -> Iterator[str]:
             yield f"And the [faults](#faults): {_listed(condition.faults)}."
 
 
-def _faults(faults: Iterable[catalogue.Fault], introduction: str) -> Iterator[str]:
+def _faults(faults: Iterable[Fault], introduction: str) -> Iterator[str]:
     yield "### Faults"
     yield introduction
     yield _table(
@@ -318,7 +325,7 @@ def _events() -> Iterator[str]:
     yield "Posted when something turns, never for each poll. The component is `campaign-throttle-operator`."
     yield _table(
         ("Event", "type", "when", "what to do"),
-        ((f"`{event.name}`", event.type, event.when, event.remedy) for event in catalogue.EVENTS),
+        ((f"`{event.name}`", event.type, event.when, event.remedy) for event in event_catalogue.EVENTS),
     )
 
 

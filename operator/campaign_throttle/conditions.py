@@ -8,12 +8,8 @@ from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.outcome import Outcome
 from campaign_throttle.resources.behaviour import FallbackAction
 from campaign_throttle.resources.condition import MESSAGE_LENGTH, Condition
-from campaign_throttle.resources.throttle import (
-    CampaignState,
-    CampaignThrottleStatus,
-    Mode,
-    Owner,
-)
+from campaign_throttle.resources.throttle import CampaignState, Mode, Owner
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 

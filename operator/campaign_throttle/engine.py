@@ -10,11 +10,12 @@ from typing import Any
 import kopf
 from pydantic import ValidationError
 
+from campaign_throttle.acting import ACTION_TIMEOUT
 from campaign_throttle.cluster.statuses import StatusWriter
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
-from campaign_throttle.reconcile import ACTION_TIMEOUT, POLL_TIMEOUT, Reconciler
+from campaign_throttle.reconcile import POLL_TIMEOUT, Reconciler
 from campaign_throttle.release import RELEASE_TIMEOUT, release
 from campaign_throttle.resources import FINALIZER
 from campaign_throttle.resources.throttle import TenantKind, TenantRef
@@ -130,7 +131,7 @@ class Engine:
             if heir.may_adopt(throttle):
                 await self._end_poll(heir)
                 heir.adopt(throttle)
-                await self._reconciler.store(heir)
+                await self._reconciler.reporter.store(heir)
             return
         throttle.memory, event = await release(
             body, throttle.recall(), throttle.tenant or await self._tenant(throttle), self._reconciler.now()

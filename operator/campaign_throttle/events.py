@@ -9,12 +9,8 @@ from campaign_throttle.outcome import Outcome
 from campaign_throttle.policy import Memory
 from campaign_throttle.resources.behaviour import ManualOverride
 from campaign_throttle.resources.condition import MESSAGE_LENGTH, Condition
-from campaign_throttle.resources.throttle import (
-    Action,
-    CampaignThrottleSpec,
-    CampaignThrottleStatus,
-    Transition,
-)
+from campaign_throttle.resources.throttle import Action, CampaignThrottleSpec
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus, Transition
 
 #: Condition reasons that are Events of their own, since a person must act on them.
 _OWN_EVENTS = {"CampaignConflict", "CampaignNotFound", "CredentialsRejected", "Forbidden", "InvalidSpec"}

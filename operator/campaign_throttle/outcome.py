@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.policy import Decision
 from campaign_throttle.resources.behaviour import Fallback
-from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Intent
+from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec
+from campaign_throttle.resources.throttle_status import Intent
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """One poll of one throttle: read, decide, act, report."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,43 +8,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from campaign_throttle import policy, status
-from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, StatusWriter
+from campaign_throttle import policy
+from campaign_throttle.acting import act
 from campaign_throttle.cxone.errors import CXoneError
-from campaign_throttle.cxone.protocol import DialingState
-from campaign_throttle.events import Event, events, left_behind
-from campaign_throttle.observing import Seen, nothing, observe, target_of
+from campaign_throttle.events import left_behind
+from campaign_throttle.observing import Seen, nothing, observe
 from campaign_throttle.outcome import Outcome, Refusal
 from campaign_throttle.policy import Decision, Memory
+from campaign_throttle.reporting import Post, Reporter
 from campaign_throttle.resources.fields import first_problem
-from campaign_throttle.resources.tenant import CXoneTenantSpec, misfit
-from campaign_throttle.resources.throttle import (
-    Action,
-    CampaignState,
-    CampaignThrottleSpec,
-    CampaignThrottleStatus,
-    Intent,
-    ManualResume,
-)
+from campaign_throttle.resources.misfit import misfit
+from campaign_throttle.resources.tenant import CXoneTenantSpec
+from campaign_throttle.resources.throttle import CampaignState, CampaignThrottleSpec
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
 from campaign_throttle.tenants import Tenant, Tenants, shared_age
-from campaign_throttle.throttles import Claim, Stored, Throttle, wish
+from campaign_throttle.throttles import Claim, Throttle, wish
 
-logger = logging.getLogger(__name__)
-
-#: How long the API server may take to store an intent before a pause goes ahead without.
-INTENT_TIMEOUT = timedelta(seconds=5)
-STATUS_TIMEOUT = timedelta(seconds=10)
-#: How long CXone may take to accept a change, whatever the reading took before. Well below the minute within which
-#: a change still counts as an intent's.
-ACTION_TIMEOUT = timedelta(seconds=10)
 #: Reading may take this long, or the tenant's timeout or an interval if that is longer.
 POLL_TIMEOUT = timedelta(seconds=15)
 #: What a GitOps tool may be about to apply is waited for this long before a throttle is called stalled.
 GRACE = timedelta(seconds=30)
-#: How old a reading of the agents may be after a change of the spec; and the campaign's state right before an action.
-AGE_AFTER_SPEC_CHANGE = AGE_BEFORE_ACTION = timedelta(seconds=2)
-
-Post = Callable[[Event], None]
+#: How old a reading of the agents may be after a change of the spec.
+AGE_AFTER_SPEC_CHANGE = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
@@ -54,16 +38,14 @@ class Reconciler:
 
     Args:
         tenants: whom the campaigns belong to.
-        writer: writes the status.
+        reporter: writes the status.
         minimum_interval: no throttle is polled more often.
-        heartbeat: how often the time of the last poll is written, if nothing else is.
         now: the time of day, in UTC.
     """
 
     tenants: Tenants
-    writer: StatusWriter
+    reporter: Reporter
     minimum_interval: timedelta
-    heartbeat: timedelta
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def poll(
@@ -118,7 +100,7 @@ class Reconciler:
         if (suspended_by := _suspended_by(throttle, spec, tenant_spec)) is not None:
             decision = policy.suspended(throttle.recall())
             self._rest(throttle)
-            await self._report(
+            await self.reporter.report(
                 throttle, previous, replace(outcome, decision=decision, suspended_by=suspended_by), post
             )
             return "suspended"
@@ -135,11 +117,13 @@ class Reconciler:
             throttle.lapsed = True
         if outcome.error is None or not outcome.error.graced:
             throttle.excused_until = None
-        action = decision.action if throttle.may_act and not throttle.superseded else None
-        if action is not None and not isinstance(tenant, CXoneError):
+        may_act = throttle.may_act and not throttle.superseded
+        if decision.action is not None and may_act and not isinstance(tenant, CXoneError):
             throttle.acting = True  # until it is accounted for
-            outcome = await self._act(throttle, spec, outcome, action, tenant=tenant, seen=seen)
-        await self._report(throttle, previous, outcome, post)
+            outcome = await act(
+                throttle, spec, outcome, tenant=tenant, seen=seen, reporter=self.reporter, now=self._now
+            )
+        await self.reporter.report(throttle, previous, outcome, post)
         return outcome.error.reason if outcome.error else "success"
 
     def _begin(
@@ -241,141 +225,14 @@ class Reconciler:
         throttle.warned.update(news)
         return replace(_with_seen(outcome, seen), scheduled=news), seen
 
-    # Act
-
-    async def _act(
-        self,
-        throttle: Throttle,
-        spec: CampaignThrottleSpec,
-        outcome: Outcome,
-        action: Action,
-        *,
-        tenant: Tenant,
-        seen: Seen,
-    ) -> Outcome:
-        """Carry out an action: announce it in the status, send it, and take note of what came of it."""
-        decided = outcome.decision.memory
-        throttle.memory = memory = policy.announced(decided, action, self._now())
-        if not await self._announced(throttle, memory, action) or throttle.superseded:
-            # Not to be announced, or no longer what anybody wants: nothing was sent.
-            throttle.memory = decided
-            return outcome
-        deadline = asyncio.get_running_loop().time() + ACTION_TIMEOUT.total_seconds()
-        wanted = DialingState.PAUSED if action is Action.PAUSE else DialingState.RUNNING
-        sent = False
-        try:
-            if not await _still_so(tenant, spec, seen, deadline):
-                throttle.memory = decided  # somebody was quicker: the next poll decides on what is so then
-                throttle.nudged.set()
-                return outcome
-            sent = True
-            skills = await tenant.set_state(
-                target_of(spec), wanted, deadline=deadline, skills=outcome.decision.skills
-            )
-        except CXoneError as error:
-            accepted = [(skill.id, skill.running) for skill in error.accepted]
-            memory = policy.failed(memory, outcome_unknown=sent and error.outcome_unknown, skills=accepted)
-            outcome = replace(outcome, action_error=error)
-        else:
-            done = Intent(action=action, time=self._now())
-            memory = policy.accepted(memory, action, done.time, [(skill.id, skill.running) for skill in skills])
-            outcome = replace(outcome, done=done, state=CampaignState(wanted.value))
-        throttle.memory = memory
-        if memory.skills:
-            outcome = replace(outcome, state=policy.state_of(memory.skills))
-        return replace(outcome, decision=replace(outcome.decision, memory=memory))
-
-    async def _announced(self, throttle: Throttle, memory: Memory, action: Action) -> bool:
-        """Store the intent, and nothing else: ``kubectl wait`` must not return before the action.
-
-        Of skills it must be known in which state they were, and of which tenant the campaign is.
-
-        Returns whether the action may go ahead.
-        """
-        assert throttle.reported is not None
-        announcement = throttle.reported.model_copy(
-            update={
-                "intent": memory.intent,
-                "skills": policy.reported(memory.skills),
-                "tenant_digest": throttle.tenant_digest,
-            }
-        )
-        try:
-            await self._write(throttle, status.dump(announcement), INTENT_TIMEOUT)
-        except ObjectGone:
-            throttle.gone = True
-            return False
-        except StatusNotWritten as problem:
-            logger.warning(
-                "%s/%s: the intent to %s was not stored: %s",
-                throttle.namespace,
-                throttle.name,
-                action.value,
-                problem,
-            )
-            return action is Action.PAUSE  # the safe side; a resume waits until it can be announced
-        return True
-
     # Report
 
     async def _refuse(
         self, throttle: Throttle, previous: CampaignThrottleStatus, outcome: Outcome, refusal: Refusal, post: Post
     ) -> str:
         self._rest(throttle)
-        await self._report(throttle, previous, replace(outcome, refusal=refusal), post)
+        await self.reporter.report(throttle, previous, replace(outcome, refusal=refusal), post)
         return refusal.reason
-
-    async def _report(
-        self, throttle: Throttle, previous: CampaignThrottleStatus, outcome: Outcome, post: Post
-    ) -> None:
-        """Write the status if it says anything new, and post the Events that the step is worth."""
-        throttle.memory = outcome.decision.memory
-        current = status.build(previous, outcome)
-        for event in events(previous, current, outcome):
-            logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
-            post(event)
-        throttle.reported = current
-        stored = throttle.stored
-        if (
-            stored is not None
-            and not outcome.decision.touched
-            and not status.is_worth_writing(stored.status, current, self.heartbeat, outcome.failure_threshold)
-        ):
-            return
-        try:
-            await self._write(throttle, status.dump(current), STATUS_TIMEOUT)
-        except ObjectGone:
-            throttle.gone = True
-        except StatusNotWritten as problem:
-            # Nothing is lost: the next poll writes what is reported then.
-            logger.warning("%s/%s: the status was not written: %s", throttle.namespace, throttle.name, problem)
-
-    async def store(self, throttle: Throttle) -> None:
-        """Write what a throttle remembers, beside what it last reported: it has taken over a sibling's pause."""
-        try:
-            async with throttle.writing:
-                memory = throttle.recall()
-                throttle.reported = (throttle.reported or CampaignThrottleStatus()).model_copy(
-                    update={
-                        "paused_by": memory.paused_by,
-                        "intent": memory.intent,
-                        "skills": policy.reported(memory.skills),
-                        "manual_resume": ManualResume(time=memory.manual_resume) if memory.manual_resume else None,
-                    }
-                )
-                await self._put(throttle, status.dump(throttle.reported), INTENT_TIMEOUT)
-        except StatusNotWritten as problem:
-            logger.warning("%s/%s: the status was not written: %s", throttle.namespace, throttle.name, problem)
-
-    async def _write(self, throttle: Throttle, whole: dict[str, Any], timeout: timedelta) -> None:
-        async with throttle.writing:
-            await self._put(throttle, whole, timeout)
-
-    async def _put(self, throttle: Throttle, whole: dict[str, Any], timeout: timedelta) -> None:
-        before, throttle.stored = throttle.stored, None  # until the server confirms, what it holds isn't known
-        throttle.version = max(throttle.version, before.version if before else -1)
-        written = await self.writer.write(throttle.namespace, throttle.name, throttle.uid, whole, timeout=timeout)
-        throttle.stored = Stored.of(written)
 
     def _now(self) -> datetime:
         """The time in whole seconds, as Kubernetes keeps it: a status read back must equal the one written."""
@@ -399,15 +256,6 @@ def _with_seen(outcome: Outcome, seen: Seen) -> Outcome:
         campaign_word=campaign.word,
         left_out=campaign.left_out,
     )
-
-
-async def _still_so(tenant: Tenant, spec: CampaignThrottleSpec, seen: Seen, deadline: float) -> bool:
-    """Whether the campaign is as it was when the action was decided; read again if that is a while ago."""
-    age = asyncio.get_running_loop().time() - seen.campaign_read
-    if age <= AGE_BEFORE_ACTION.total_seconds() or seen.campaign is None:
-        return True
-    now = await tenant.campaign(target_of(spec), max_age=timedelta.max, deadline=deadline, urgent=True)
-    return (now.state, now.skills) == (seen.campaign.state, seen.campaign.skills)
 
 
 def _suspended_by(throttle: Throttle, spec: CampaignThrottleSpec, tenant: CXoneTenantSpec | None) -> str | None:

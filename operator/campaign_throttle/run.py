@@ -15,6 +15,7 @@ from campaign_throttle.engine import Engine
 from campaign_throttle.observability.metrics import Metrics
 from campaign_throttle.observability.servers import health_application, metrics_application, serve
 from campaign_throttle.reconcile import Reconciler
+from campaign_throttle.reporting import Reporter
 from campaign_throttle.resources import GROUP, VERSION
 from campaign_throttle.resources.tenant import PLURALS
 from campaign_throttle.resources.throttle import PLURAL
@@ -50,9 +51,8 @@ async def run(settings: OperatorSettings, default_tenant: DefaultTenantSettings)
         engine = Engine(
             Reconciler(
                 tenants=make_tenants(settings, default_tenant, metrics, SecretReader(api), NamespaceReader(api)),
-                writer=writer(PLURAL),
+                reporter=Reporter(writer(PLURAL), settings.heartbeat),
                 minimum_interval=settings.minimum_interval,
-                heartbeat=settings.heartbeat,
             ),
             metrics,
             {kind: writer(plural) for kind, plural in PLURALS.items()},

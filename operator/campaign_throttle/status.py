@@ -6,9 +6,9 @@ from typing import Any, Literal
 from campaign_throttle import policy
 from campaign_throttle.conditions import conditions
 from campaign_throttle.outcome import Outcome
-from campaign_throttle.resources.throttle import (
+from campaign_throttle.resources.throttle import Action
+from campaign_throttle.resources.throttle_status import (
     HISTORY_LENGTH,
-    Action,
     CampaignThrottleStatus,
     ManualResume,
     Transition,

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from campaign_throttle.resources.tenant import ClusterCXoneTenantSpec, CXoneTenantSpec, misfit
+from campaign_throttle.resources.misfit import misfit
+from campaign_throttle.resources.tenant import ClusterCXoneTenantSpec, CXoneTenantSpec
 from campaign_throttle.resources.throttle import CampaignThrottleSpec
 from control_plane import ControlPlane
 

@@ -11,7 +11,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from campaign_throttle.resources.tenant import ClusterCXoneTenantSpec, CXoneTenantSpec, TenantStatus
-from campaign_throttle.resources.throttle import CampaignThrottleSpec, CampaignThrottleStatus
+from campaign_throttle.resources.throttle import CampaignThrottleSpec
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
 from control_plane import ControlPlane
 from integration import tenancy
 from integration.namespaces import Namespace

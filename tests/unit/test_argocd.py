@@ -18,13 +18,8 @@ from campaign_throttle.outcome import Outcome, Refusal
 from campaign_throttle.policy import Memory, Observation
 from campaign_throttle.resources import API_VERSION, FINALIZER, RECONCILE_ANNOTATION
 from campaign_throttle.resources.behaviour import Fallback
-from campaign_throttle.resources.throttle import (
-    KIND,
-    Action,
-    CampaignState,
-    CampaignThrottleSpec,
-    CampaignThrottleStatus,
-)
+from campaign_throttle.resources.throttle import KIND, Action, CampaignState, CampaignThrottleSpec
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
 
 RUNNING, PAUSED, OTHER, UNKNOWN = (
     CampaignState.RUNNING,

@@ -15,7 +15,7 @@ from campaign_throttle import policy
 from campaign_throttle.cxone import errors
 from campaign_throttle.outcome import Refusal
 from campaign_throttle.policy import Decision, Observation, SkillMemory
-from campaign_throttle.resources import behaviour, catalogue, throttle
+from campaign_throttle.resources import behaviour, catalogue, event_catalogue, throttle
 from campaign_throttle.resources.behaviour import (
     Fallback,
     FallbackAction,
@@ -26,7 +26,9 @@ from campaign_throttle.resources.behaviour import (
     Weekday,
     Window,
 )
-from campaign_throttle.resources.throttle import Action, Intent, Mode
+from campaign_throttle.resources.faults import FAULTS
+from campaign_throttle.resources.throttle import Action, Mode
+from campaign_throttle.resources.throttle_status import Intent
 from unit.test_status import (
     FAILURE_THRESHOLD,
     GRACED,
@@ -42,7 +44,7 @@ from unit.test_status import (
 )
 
 CONDITIONS = set(catalogue.reasons())
-EVENTS = {(event.type, event.name) for event in catalogue.EVENTS}
+EVENTS = {(event.type, event.name) for event in event_catalogue.EVENTS}
 TRANSITIONS = {reason.name for reason in catalogue.TRANSITION_REASONS}
 AWAY = errors.CXoneUnreachable("gone")
 CLOSED = Schedule(
@@ -308,7 +310,7 @@ def test_every_word_in_the_catalogue_is_in_the_source():
 
 
 def test_every_error_of_cxone_is_a_fault_in_the_catalogue():
-    faults = {(fault.name, fault.lasting) for fault in catalogue.FAULTS}
+    faults = {(fault.name, fault.lasting) for fault in FAULTS}
     kinds = {errors.CXoneError}
     while new := {below for kind in kinds for below in kind.__subclasses__()} - kinds:
         kinds |= new
@@ -318,12 +320,12 @@ def test_every_error_of_cxone_is_a_fault_in_the_catalogue():
 def test_everything_in_the_catalogue_is_explained_once():
     for names in (
         [condition.name for condition in catalogue.CONDITIONS],
-        [event.name for event in catalogue.EVENTS],
-        [fault.name for fault in catalogue.FAULTS],
+        [event.name for event in event_catalogue.EVENTS],
+        [fault.name for fault in FAULTS],
         [reason.name for reason in catalogue.TRANSITION_REASONS],
         *([reason.name for reason in condition.reasons] for condition in catalogue.CONDITIONS),
     ):
         assert len(names) == len(set(names))
-    texts = [text for event in catalogue.EVENTS for text in (event.when, event.remedy)]
-    texts += [text for fault in catalogue.FAULTS for text in (fault.meaning, fault.remedy)]
+    texts = [text for event in event_catalogue.EVENTS for text in (event.when, event.remedy)]
+    texts += [text for fault in FAULTS for text in (fault.meaning, fault.remedy)]
     assert [text for text in texts if not text.endswith(".")] == []

@@ -7,7 +7,8 @@ import yaml
 
 from campaign_throttle import status
 from campaign_throttle.resources import API_VERSION
-from campaign_throttle.resources.throttle import KIND, CampaignThrottleSpec, CampaignThrottleStatus
+from campaign_throttle.resources.throttle import KIND, CampaignThrottleSpec
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
 from unit.schema import problems
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -23,15 +23,8 @@ from campaign_throttle.resources.behaviour import (
     Weekday,
     Window,
 )
-from campaign_throttle.resources.throttle import (
-    Action,
-    CampaignState,
-    CampaignThrottleSpec,
-    CampaignThrottleStatus,
-    Intent,
-    Mode,
-    Owner,
-)
+from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Mode, Owner
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus, Intent
 
 RUNNING, PAUSED, UNKNOWN = CampaignState.RUNNING, CampaignState.PAUSED, CampaignState.UNKNOWN
 #: Shortly before clocks in New York go back an hour (2026-11-01 06:00 UTC).

@@ -23,15 +23,8 @@ from campaign_throttle.resources.behaviour import (
     Weekday,
     Window,
 )
-from campaign_throttle.resources.throttle import (
-    Action,
-    CampaignState,
-    CampaignThrottleSpec,
-    CampaignThrottleStatus,
-    Intent,
-    Mode,
-    Owner,
-)
+from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Mode, Owner
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus, Intent
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 INTERVAL = timedelta(seconds=30)

@@ -5,14 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from campaign_throttle.policy import INTENT_LIFETIME, Memory, Observation, accepted, announced, decide, failed
-from campaign_throttle.resources.throttle import (
-    Action,
-    CampaignState,
-    CampaignThrottleSpec,
-    Intent,
-    Mode,
-    Owner,
-)
+from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Mode, Owner
+from campaign_throttle.resources.throttle_status import Intent
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SPEC = CampaignThrottleSpec(campaign_id="cmp-1", pause_threshold=5, resume_threshold=8)

@@ -11,12 +11,13 @@ from datetime import UTC, datetime, timedelta
 import kopf
 import pytest
 
-from campaign_throttle import engine, reconcile
+from campaign_throttle import acting, engine, reconcile, reporting
 from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten
 from campaign_throttle.engine import Engine
 from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
 from campaign_throttle.reconcile import Reconciler
+from campaign_throttle.reporting import Reporter
 from campaign_throttle.resources import RECONCILE_ANNOTATION
 from campaign_throttle.resources.throttle import TenantKind
 from campaign_throttle.tenants import Default, FixedAccess, Tenant, TenantKey
@@ -163,9 +164,8 @@ async def working(**spec) -> AsyncIterator[Work]:
         server = Server({"campaignID": "cmp-1", "interval": "30s", **spec})
         reconciler = Reconciler(
             tenants=tenants_of(Cluster(), at.sim.url, default=Default(shared, access.spec)),
-            writer=server,
+            reporter=Reporter(server, timedelta(minutes=5)),
             minimum_interval=timedelta(seconds=1),
-            heartbeat=timedelta(minutes=5),
             now=wall.now,
         )
         yield Work(at, wall, server, shared, reconciler, Throttle("default", "sales", "uid-1", created=0.0))
@@ -400,7 +400,7 @@ async def test_a_throttle_that_is_suspended_during_a_poll_does_not_act(work):
 async def test_a_pause_has_time_enough_though_reading_and_announcing_were_slow(work, monkeypatch):
     """Together they take longer than a poll may."""
     monkeypatch.setattr(reconcile, "POLL_TIMEOUT", timedelta(seconds=3))
-    monkeypatch.setattr(reconcile, "INTENT_TIMEOUT", timedelta(seconds=3))
+    monkeypatch.setattr(reporting, "INTENT_TIMEOUT", timedelta(seconds=3))
     work.server.spec["interval"] = "1s"
     work.agents(2)
     work.at.fault(kind="latency", path="agents", seconds=0.1, count=1)
@@ -520,7 +520,7 @@ async def test_a_timer_that_outlives_its_object_polls_nothing(work, running, mon
 
 
 async def test_a_state_that_is_a_while_old_is_read_again_right_before_an_action(work, monkeypatch):
-    monkeypatch.setattr(reconcile, "AGE_BEFORE_ACTION", timedelta(0))
+    monkeypatch.setattr(acting, "AGE_BEFORE_ACTION", timedelta(0))
     work.agents(2)
     await work.poll()
     assert [entry.method for entry in work.at.requests() if "campaigns" in entry.path] == ["GET", "GET", "PUT"]
@@ -528,7 +528,7 @@ async def test_a_state_that_is_a_while_old_is_read_again_right_before_an_action(
 
 
 async def test_what_a_person_did_between_the_decision_and_the_action_is_not_overruled(work, monkeypatch):
-    monkeypatch.setattr(reconcile, "AGE_BEFORE_ACTION", timedelta(0))
+    monkeypatch.setattr(acting, "AGE_BEFORE_ACTION", timedelta(0))
     await work.poll()
     work.agents(2)
 
@@ -550,7 +550,7 @@ async def test_what_a_person_did_between_the_decision_and_the_action_is_not_over
 
 async def test_a_read_that_fails_before_an_action_leaves_no_doubt_whose_pause_a_later_one_is(work, monkeypatch):
     """Nothing was sent: a person's pause right after it is a person's."""
-    monkeypatch.setattr(reconcile, "AGE_BEFORE_ACTION", timedelta(0))
+    monkeypatch.setattr(acting, "AGE_BEFORE_ACTION", timedelta(0))
     await work.poll()
     work.agents(2)
 
@@ -686,7 +686,7 @@ async def test_a_throttle_that_rests_leaves_its_share_of_the_budget_to_the_other
     assert list(shared._demands) == ["uid-1"]
     work.server.edit(suspend=True)
     await work.poll()
-    assert shared._demands == {}
+    assert list(shared._demands) == []
 
 
 async def test_a_missing_tenant_is_in_progress_for_half_a_minute_and_stalled_then(two, monkeypatch):

@@ -12,6 +12,7 @@ from pydantic import SecretStr, TypeAdapter
 from campaign_throttle.events import Event
 from campaign_throttle.reconcile import Reconciler
 from campaign_throttle.release import release
+from campaign_throttle.reporting import Reporter
 from campaign_throttle.resources.behaviour import DeletionPolicy
 from campaign_throttle.tenants import Access, Default, FixedAccess, Tenant
 from campaign_throttle.throttles import Throttle
@@ -96,9 +97,8 @@ async def working(skills=({"id": 4001}, {"id": 4002}), **spec) -> AsyncIterator[
         server = Server({"campaignID": "1001", "interval": "30s", **spec})
         reconciler = Reconciler(
             tenants=tenants_of(Cluster(), sim.url, default=Default(shared, access.spec)),
-            writer=server,
+            reporter=Reporter(server, timedelta(minutes=5)),
             minimum_interval=timedelta(seconds=1),
-            heartbeat=timedelta(minutes=5),
             now=wall.now,
         )
         yield Work(sim, wall, server, shared, reconciler, Throttle("default", "sales", "uid-1", created=0.0))

@@ -12,15 +12,8 @@ from campaign_throttle.cxone import errors
 from campaign_throttle.events import events
 from campaign_throttle.outcome import Outcome, Refusal
 from campaign_throttle.policy import Memory, Observation
-from campaign_throttle.resources.throttle import (
-    Action,
-    CampaignState,
-    CampaignThrottleSpec,
-    CampaignThrottleStatus,
-    Intent,
-    Mode,
-    Owner,
-)
+from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Mode, Owner
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus, Intent
 from campaign_throttle.throttles import Stored, read_status
 from unit.schema import problems
 

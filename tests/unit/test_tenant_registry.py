@@ -11,7 +11,7 @@ from campaign_throttle.cxone.errors import (
     TenantNotReady,
 )
 from campaign_throttle.resources.throttle import TenantKind, TenantRef
-from campaign_throttle.tenants import Default, FixedAccess, Tenant, TenantKey, registry
+from campaign_throttle.tenants import Default, FixedAccess, Tenant, TenantKey, offers, registry
 from unit.cxone.tenant_at_work import INTERVAL, tenant, until
 from unit.declared_tenants import (
     NAMESPACE,
@@ -125,7 +125,7 @@ async def test_the_labels_of_a_namespace_are_read_once_for_all_its_throttles(ten
 
 
 async def test_new_labels_count_within_seconds(tenants, cluster, monkeypatch):
-    monkeypatch.setattr(registry, "LABELS_AGE", registry.LABELS_AGE / 1e6)
+    monkeypatch.setattr(offers, "LABELS_AGE", offers.LABELS_AGE / 1e6)
     offer(tenants, selector={"matchLabels": {"dialer": "yes"}})
     with pytest.raises(TenantNotAllowed):
         await tenants.resolve(SHARED, NAMESPACE)
@@ -139,7 +139,7 @@ async def test_new_labels_count_within_seconds(tenants, cluster, monkeypatch):
 async def test_while_labels_cannot_be_read_those_that_are_known_count_and_unknown_ones_allow_nobody(
     tenants, cluster, monkeypatch
 ):
-    monkeypatch.setattr(registry, "LABELS_AGE", registry.LABELS_AGE / 1e6)
+    monkeypatch.setattr(offers, "LABELS_AGE", offers.LABELS_AGE / 1e6)
     offer(tenants, selector={})
     await tenants.resolve(SHARED, NAMESPACE)
     cluster.down = True

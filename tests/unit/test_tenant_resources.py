@@ -5,7 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from campaign_throttle.resources.tenant import Api, LabelSelector, misfit
+from campaign_throttle.resources.misfit import misfit
+from campaign_throttle.resources.selectors import LabelSelector
+from campaign_throttle.resources.tenant import Api
 from campaign_throttle.resources.throttle import CampaignThrottleSpec
 from unit.declared_tenants import TENANT_ID, acd_spec, campaigns_spec
 

@@ -19,7 +19,7 @@ from campaign_throttle.cxone.errors import (
 from campaign_throttle.cxone.protocol import DialingState, Target
 from campaign_throttle.resources.behaviour import Agents
 from campaign_throttle.resources.behaviour import AgentState as State
-from campaign_throttle.tenants import FixedAccess, Tenant
+from campaign_throttle.tenants import FixedAccess, Tenant, sharing
 from campaign_throttle.tenants import tenant as tenant_module
 from campaign_throttle.tenants.access import AccessUnknown
 from cxone_simulator.model import AgentState
@@ -392,7 +392,7 @@ async def test_two_tenants_never_share_anything():
 async def test_a_small_budget_stretches_the_intervals_of_all_and_who_leaves_gives_its_share_back(
     changing, monkeypatch
 ):
-    monkeypatch.setattr(tenant_module, "STRETCH_AGE", timedelta(0))
+    monkeypatch.setattr(sharing, "STRETCH_AGE", timedelta(0))
     changing.source.access = access_to(changing.sim.url, rateLimit={"requestsPerSecond": 20})
     await campaign(changing)
     seconds = timedelta(seconds=5)

@@ -11,7 +11,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from campaign_throttle.resources import RECONCILE_ANNOTATION
-from campaign_throttle.resources.throttle import CampaignThrottleStatus, Owner
+from campaign_throttle.resources.throttle import Owner
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
 from campaign_throttle.throttles import (
     Stored,
     Throttle,

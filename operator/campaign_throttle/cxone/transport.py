@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import functools
 import json
 import ssl
 from collections.abc import Callable, Mapping
@@ -17,14 +16,10 @@ from httpx_aiohttp import AiohttpTransport
 from campaign_throttle.cxone.addresses import GuardedResolver
 from campaign_throttle.cxone.budget import Priority
 from campaign_throttle.cxone.endpoints import Endpoint, EndpointPolicy, parse
-from campaign_throttle.cxone.errors import (
-    CXoneTimeout,
-    CXoneUnreachable,
-    EndpointNotAllowed,
-    InvalidResponse,
-    TenantNotReady,
-)
+from campaign_throttle.cxone.errors import CXoneTimeout, EndpointNotAllowed, InvalidResponse
+from campaign_throttle.cxone.failures import unreachable
 from campaign_throttle.cxone.proxies import Proxies, Proxy
+from campaign_throttle.cxone.tls import tls_context
 
 BODY_MAXIMUM = 4 * 1024 * 1024
 #: A body above this is large (a page of agents is a tenth of it); so many of them are read at a time.
@@ -36,7 +31,6 @@ ROUTES_MAXIMUM = 16
 
 #: Compressed answers would make the limit on bodies meaningless.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "campaign-throttle"}
-REFUSED, UNKNOWN_HOST = "refused", "the host name is not known"
 
 #: Told of each request that ended: operation, method, status code (or "timeout", "error", "cancelled"), seconds.
 RequestObserver = Callable[[str, str, str, float], None]
@@ -137,7 +131,7 @@ class Transport:
     ) -> None:
         self._policy = policy
         #: Made at the first request, since it takes long; unless there is a CA that may be none.
-        self._context = _tls(ca) if ca is not None else None
+        self._context = tls_context(ca) if ca is not None else None
         self._observe = observe
         self._resolver = resolver
         self._large_bodies = large_bodies or asyncio.Semaphore(LARGE_BODIES)
@@ -176,7 +170,7 @@ class Transport:
         except (httpx.TransportError, aiohttp.ClientConnectionError, OSError) as error:
             code = "error"
             # Without the cause, like below: its text may quote what CXone sent.
-            raise _unreachable(operation, error, route.proxy) from None
+            raise unreachable(operation, error, proxied=route.proxy is not None) from None
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, ValueError) as error:
             code = "invalid"
             raise InvalidResponse(
@@ -226,7 +220,7 @@ class Transport:
     def _admit(self, endpoint: Endpoint) -> _Route:
         """How an origin is reached that was not asked before. Raises EndpointNotAllowed."""
         self._policy.admit(endpoint)
-        context = self._context = self._context or _tls(None)
+        context = self._context = self._context or tls_context(None)
         if self._client is None:
             self._client = self._open(context)
         proxy = self._proxies.of(endpoint)
@@ -265,54 +259,3 @@ class Transport:
         self._routes.clear()
         if client is not None:
             await client.close()
-
-
-@functools.lru_cache(maxsize=256)
-def _tls(ca: str | None) -> ssl.SSLContext:
-    """What a server must show. It knows nothing of a tenant but its CA, and is nearly 1 MiB: so it is shared."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])  # NICE's token endpoint fails with HTTP/2
-    if ca is not None:
-        try:
-            context.load_verify_locations(cadata=ca)
-        except (ssl.SSLError, ValueError, TypeError):
-            raise TenantNotReady(
-                "the CA of the tenant holds no PEM certificate: put one between -----BEGIN CERTIFICATE----- and "
-                "-----END CERTIFICATE-----"
-            ) from None
-    return context
-
-
-def _unreachable(operation: str, error: BaseException, proxy: Proxy | None) -> CXoneUnreachable:
-    kind, sent = _kind(error, proxied=proxy is not None)
-    unreachable = CXoneUnreachable(
-        f"the connection for the {operation} request failed ({kind}): check that CXone is up and reachable"
-    )
-    unreachable.outcome_unknown = sent
-    return unreachable
-
-
-def _kind(error: BaseException, *, proxied: bool) -> tuple[str, bool]:
-    """What failed, and whether anything may have been sent.
-
-    In stable words: an exception's text may hold addresses, ports and times that vary.
-    """
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, aiohttp.ClientConnectorCertificateError):
-            cause = cause.certificate_error  # itself it is only by name one of the kind below
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS: {cause.verify_message}", False
-        if isinstance(cause, aiohttp.ClientHttpProxyError):
-            return f"the proxy answered {cause.status}", False
-        if isinstance(cause, aiohttp.ClientProxyConnectionError):
-            return "the proxy can't be reached", False
-        if isinstance(cause, aiohttp.ClientConnectorDNSError):
-            return f"{UNKNOWN_HOST}{', that of the proxy' if proxied else ''}", False
-        if isinstance(cause, ssl.SSLError):
-            return "TLS", True
-        if isinstance(cause, ConnectionRefusedError):
-            return REFUSED, False
-        cause = cause.__cause__ or cause.__context__
-    return "broken off", True

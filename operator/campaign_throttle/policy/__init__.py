@@ -4,6 +4,7 @@ Pure: no I/O, no clock of its own. ``decide`` is the rules; ``Memory`` is all th
 restart leaves of it; ``inside`` is calling hours.
 """
 
+from campaign_throttle.policy.attribution import attribute
 from campaign_throttle.policy.calling_hours import inside
 from campaign_throttle.policy.decision import Decision, decide, suspended
 from campaign_throttle.policy.memory import (
@@ -13,7 +14,6 @@ from campaign_throttle.policy.memory import (
     StreakMemory,
     accepted,
     announced,
-    attribute,
     failed,
 )
 from campaign_throttle.policy.skills import SkillMemory, reported, state_of, to_start

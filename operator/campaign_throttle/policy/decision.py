@@ -3,18 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from campaign_throttle.policy.attribution import attribute
 from campaign_throttle.policy.calling_hours import inside
-from campaign_throttle.policy.memory import PAUSED, RUNNING, Memory, Observation, StreakMemory, attribute
+from campaign_throttle.policy.memory import PAUSED, RUNNING, Memory, Observation, StreakMemory
 from campaign_throttle.policy.skills import overdue, to_start, to_stop, to_stop_again
 from campaign_throttle.resources.behaviour import FallbackAction, ManualOverride, Streak
-from campaign_throttle.resources.throttle import (
-    Action,
-    CampaignState,
-    CampaignThrottleSpec,
-    Intent,
-    Mode,
-    Owner,
-)
+from campaign_throttle.resources.throttle import Action, CampaignState, CampaignThrottleSpec, Mode, Owner
+from campaign_throttle.resources.throttle_status import Intent
 
 _NO_TIME = timedelta(0)
 

@@ -9,14 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from campaign_throttle.resources.throttle import (
-    Action,
-    CampaignState,
-    CampaignThrottleStatus,
-    Intent,
-    Owner,
-    SkillStatus,
-)
+from campaign_throttle.resources.throttle import Action, CampaignState, Owner
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus, Intent, SkillStatus
 
 SKILLS_MAXIMUM = 50
 #: A skill may take this long to come to rest after a stop; then the stop is sent once more.
@@ -145,6 +139,11 @@ def state_of(skills: Skills) -> CampaignState:
     if any(skill.free for skill in controlled):
         return CampaignState.RUNNING
     return CampaignState.PAUSING if any(skill.draining for skill in controlled) else CampaignState.PAUSED
+
+
+def running_or_paused(skills: Skills) -> CampaignState:
+    """Whether a campaign of such skills runs or not; one that drains calls nobody any more."""
+    return CampaignState.RUNNING if state_of(skills) is CampaignState.RUNNING else CampaignState.PAUSED
 
 
 def owner_of(skills: Skills) -> Owner | None:

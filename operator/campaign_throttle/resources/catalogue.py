@@ -1,4 +1,4 @@
-"""Every condition, reason and Event that the operator may report: what each means, and what a person does about it.
+"""Every condition and reason that a throttle may report: what each means, and what a person does about it.
 
 Pure data. docs/reference/campaignthrottle.md is printed from it; tests/unit/test_catalogue.py holds the code to it.
 """
@@ -7,23 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from campaign_throttle.resources.faults import FAULTS, Fault
+
 NOTHING = "Nothing."
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What can be wrong with CXone: a reason of several conditions.
-
-    ``lasting`` is what only a person can mend; with ``grace``, once it has lasted a while. ``of_agents`` is whether
-    counting the agents can meet it.
-    """
-
-    name: str
-    meaning: str
-    remedy: str
-    lasting: bool = False
-    grace: bool = False
-    of_agents: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,106 +36,6 @@ class ConditionType:
     faults: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True)
-class EventKind:
-    """An Event: its type, when it is posted, and what a person does about it."""
-
-    name: str
-    type: Literal["Normal", "Warning"]
-    when: str
-    remedy: str = NOTHING
-
-
-_GRACE = (
-    " For 30 s after the throttle or the tenant was created or changed it counts as passing, since what is missing may "
-    "be on its way."
-)
-
-FAULTS = (
-    Fault(
-        "CXoneUnreachable",
-        "There was no connection to CXone, or no complete answer in time.",
-        "Check that CXone is up, and that the network lets the operator through. It is retried at each interval.",
-    ),
-    Fault(
-        "CXoneError",
-        "CXone answered with an error (a 5xx, or a 4xx that has no reason of its own).",
-        "Read the message. It is retried at each interval; ask NICE if it lasts.",
-    ),
-    Fault(
-        "RateLimited",
-        "CXone answered 429: too many requests of this tenant.",
-        "Use longer intervals, or ask NICE for a higher limit. The path is left alone until it may be used again.",
-    ),
-    Fault(
-        "InvalidResponse",
-        "What answers isn't CXone's API: a redirect, a 404 on the agents, a body that isn't what it should be.",
-        "Check the base URL, and any proxy in between.",
-    ),
-    Fault(
-        "CredentialsMissing",
-        "The tenant's Secret, or a key of it, is not there; or the throttle names no tenant and no default one is "
-        "configured." + _GRACE,
-        "Create the Secret that the message names, with its keys; or name a tenant in spec.tenantRef.",
-        lasting=True,
-        grace=True,
-    ),
-    Fault(
-        "CredentialsRejected",
-        "CXone refused the client ID and secret, or a fresh token.",
-        "Check them with `campaign-throttle check`, and correct the Secret: it is read again at the next poll. The "
-        "default tenant's are read at the operator's start only.",
-        lasting=True,
-    ),
-    Fault(
-        "Forbidden",
-        "CXone answered 403: the client lacks a scope.",
-        "Grant the client the scope that the message names.",
-        lasting=True,
-    ),
-    Fault(
-        "CampaignNotFound",
-        "CXone answered 404 for the campaign.",
-        "Check spec.campaignID, and that the campaign is of this tenant. The ID can't be changed: delete "
-        "the throttle and create one for the right campaign.",
-        lasting=True,
-    ),
-    Fault(
-        "NothingToControl",
-        "The campaign of an ACD tenant has no skill that may be started and stopped: outbound, Personal Connection, "
-        "active and not agentless.",
-        "The message says why each was left out: correct the skills in CXone, or spec.skillIDs.",
-        lasting=True,
-    ),
-    Fault(
-        "TenantNotFound",
-        "There is no tenant of the kind and name in spec.tenantRef." + _GRACE,
-        "Create it, or correct spec.tenantRef. A CXoneTenant must be in the throttle's own namespace.",
-        lasting=True,
-        grace=True,
-    ),
-    Fault(
-        "TenantNotAllowed",
-        "The ClusterCXoneTenant is not offered to this namespace." + _GRACE,
-        "Ask whoever runs the operator to add the namespace to its spec.allowedNamespaces.",
-        lasting=True,
-        grace=True,
-    ),
-    Fault(
-        "TenantNotReady",
-        "The tenant can't be used; the message gives the cause: a spec that is invalid, a CA that isn't there, a "
-        "Secret that the operator can't read.",
-        "Look at the tenant's own status: `kubectl get cxonetenants,clustercxonetenants`.",
-    ),
-    Fault(
-        "EndpointNotAllowed",
-        "An address of the tenant is one that credentials are not sent to: not https, a host without one of the "
-        "allowed suffixes, or one that leads inside the network. Nothing was sent.",
-        "Correct the tenant's address, or let whoever runs the operator allow its host.",
-        lasting=True,
-    ),
-)
-
 _MAY_PASS = tuple(fault for fault in FAULTS if fault.grace or not fault.lasting)
 _AT_ONCE = tuple(fault for fault in FAULTS if fault.lasting and not fault.grace)
 _LASTING = tuple(fault for fault in FAULTS if fault.lasting)
@@ -160,18 +46,18 @@ def _beside(faults: tuple[Fault, ...], *statuses: Literal["True", "False", "Unkn
     return tuple(Reason(fault.name, statuses, fault.meaning, fault.remedy) for fault in faults)
 
 
-_INVALID_SPEC = (
+INVALID_SPEC = (
     "The spec breaks a rule that the API server didn't check: a time zone that doesn't exist, or any rule where the "
     "object is older than the CRD."
 )
-_INVALID_SPEC_REMEDY = "Correct the field that the message names."
-_CONFLICT = "An older throttle controls the same campaign. This one polls nothing."
-_CONFLICT_REMEDY = (
+INVALID_SPEC_REMEDY = "Correct the field that the message names."
+CONFLICT = "An older throttle controls the same campaign. This one polls nothing."
+CONFLICT_REMEDY = (
     "Delete one of the two. This one takes over at once when the other is gone, being deleted, suspended, invalid or "
     "set to Observe."
 )
-_ACTION_FAILED = "CXone can be read, but pausing or resuming failed."
-_ACTION_FAILED_REMEDY = "Read the message. It is retried at each interval."
+ACTION_FAILED = "CXone can be read, but pausing or resuming failed."
+ACTION_FAILED_REMEDY = "Read the message. It is retried at each interval."
 
 CONDITIONS = (
     ConditionType(
@@ -201,9 +87,9 @@ CONDITIONS = (
                 "The campaign is neither running nor paused. The message gives CXone's word for it.",
                 "Nothing, or delete the throttle of a campaign that is over.",
             ),
-            Reason("InvalidSpec", ("False",), _INVALID_SPEC, _INVALID_SPEC_REMEDY),
-            Reason("CampaignConflict", ("False",), _CONFLICT, _CONFLICT_REMEDY),
-            Reason("ActionFailed", ("False", "Unknown"), _ACTION_FAILED, _ACTION_FAILED_REMEDY),
+            Reason("InvalidSpec", ("False",), INVALID_SPEC, INVALID_SPEC_REMEDY),
+            Reason("CampaignConflict", ("False",), CONFLICT, CONFLICT_REMEDY),
+            Reason("ActionFailed", ("False", "Unknown"), ACTION_FAILED, ACTION_FAILED_REMEDY),
         ),
         (*_beside(_MAY_PASS, "False", "Unknown"), *_beside(_AT_ONCE, "False")),
     ),
@@ -225,8 +111,8 @@ CONDITIONS = (
         "Only a person can mend it (kstatus: Failed). It is still looked at at each interval.",
         "Absent. Never present together with Reconciling.",
         (
-            Reason("InvalidSpec", ("True",), _INVALID_SPEC, _INVALID_SPEC_REMEDY),
-            Reason("CampaignConflict", ("True",), _CONFLICT, _CONFLICT_REMEDY),
+            Reason("InvalidSpec", ("True",), INVALID_SPEC, INVALID_SPEC_REMEDY),
+            Reason("CampaignConflict", ("True",), CONFLICT, CONFLICT_REMEDY),
         ),
         _beside(_LASTING, "True"),
     ),
@@ -285,7 +171,7 @@ CONDITIONS = (
                 "No opinion: the spec can't be read.",
                 "See the reason of Ready.",
             ),
-            Reason("ActionFailed", ("False",), _ACTION_FAILED, _ACTION_FAILED_REMEDY),
+            Reason("ActionFailed", ("False",), ACTION_FAILED, ACTION_FAILED_REMEDY),
             Reason("Observing", ("False",), "mode is Observe: the campaign is left as it is."),
             Reason(
                 "Draining",
@@ -350,61 +236,6 @@ TRANSITION_REASONS = (
         "IntentSettled",
         (),
         "Announced earlier, and found to have been done: its answer was lost, or the operator was restarted.",
-    ),
-)
-
-EVENTS = (
-    EventKind("CampaignPaused", "Normal", "The operator paused the campaign."),
-    EventKind("CampaignResumed", "Normal", "The operator resumed the campaign."),
-    EventKind(
-        "OverrideDetected",
-        "Normal",
-        "Somebody else paused or resumed the campaign. The message says what follows from it.",
-    ),
-    EventKind("WouldPause", "Normal", "mode is Observe: the campaign would have been paused. Once per turn."),
-    EventKind("WouldResume", "Normal", "mode is Observe: the campaign would have been resumed. Once per turn."),
-    EventKind(
-        "PollFailed",
-        "Warning",
-        "The first failed poll of a row. The message begins with the reason.",
-        "Nothing, if PollRecovered follows. Otherwise see the reason above.",
-    ),
-    EventKind("PollRecovered", "Normal", "The first good poll after failed ones."),
-    EventKind(
-        "FallbackActivated",
-        "Warning",
-        "fallback.failureThreshold polls in a row failed: fallback.action applies.",
-        "See the reason in the message. The campaign is not guarded by a count while this lasts.",
-    ),
-    EventKind("FallbackEnded", "Normal", "The first good poll after FallbackActivated."),
-    EventKind("ActionFailed", "Warning", "The first failed pause or resume of a row.", _ACTION_FAILED_REMEDY),
-    EventKind(
-        "Flapping",
-        "Warning",
-        "The operator changed the campaign 4 times within 10 intervals. Told at each further change while that is so.",
-        "Raise the distance of the thresholds, stabilization, minimumRunning or minimumPaused.",
-    ),
-    EventKind(
-        "SkillScheduled",
-        "Warning",
-        "A controlled skill has a schedule of its own in CXone, which starts and stops it beside the operator (ACD). "
-        "Once per skill.",
-        "Remove the skill's schedule in CXone, and use spec.schedule.",
-    ),
-    EventKind("InvalidSpec", "Warning", _INVALID_SPEC, _INVALID_SPEC_REMEDY),
-    EventKind("CampaignConflict", "Warning", _CONFLICT, _CONFLICT_REMEDY),
-    *(
-        EventKind(fault.name, "Warning", fault.meaning, fault.remedy)
-        for fault in FAULTS
-        if fault.name in {"CampaignNotFound", "CredentialsRejected", "Forbidden"}
-    ),
-    EventKind(
-        "ResumeAbandoned",
-        "Warning",
-        "A throttle with deletionPolicy Resume is deleted, and the pause that it owns was not undone: CXone did not "
-        "do it in time, or the throttle was suspended or only observing. Or the throttle's tenant was changed, and "
-        "the pause stays behind.",
-        "Resume the campaign in CXone.",
     ),
 )
 

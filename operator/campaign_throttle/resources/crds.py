@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from campaign_throttle.resources import GROUP, VERSION, tenant, throttle
+from campaign_throttle.resources import GROUP, VERSION, tenant, throttle, throttle_status
 
 #: What pydantic says that a structural schema of Kubernetes doesn't: titles and references, and keywords
 #: whose message is better said by a CEL rule beside them.
@@ -40,7 +40,7 @@ def custom_resource_definitions() -> list[dict[str, Any]]:
             short_name="cth",
             spec=throttle.CampaignThrottleSpec,
             spec_rules=throttle.CampaignThrottleSpec.rules,
-            status=throttle.CampaignThrottleStatus,
+            status=throttle_status.CampaignThrottleStatus,
             description="CampaignThrottle pauses an outbound campaign while too few agents are available, "
             "and resumes it when they are back.",
             columns=[

@@ -1,14 +1,12 @@
 """CXoneTenant and ClusterCXoneTenant: connections to CXone as resources."""
 
 import hashlib
-import re
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from campaign_throttle.resources.behaviour import Agents, AgentSource
 from campaign_throttle.resources.condition import Condition, conditions_field, observed_generation_field
 from campaign_throttle.resources.fields import (
     Duration,
@@ -19,7 +17,8 @@ from campaign_throttle.resources.fields import (
     set_list,
     validated,
 )
-from campaign_throttle.resources.throttle import COUNT_MAXIMUM, CampaignThrottleSpec, TenantKind
+from campaign_throttle.resources.selectors import LabelSelector
+from campaign_throttle.resources.throttle import COUNT_MAXIMUM, TenantKind
 
 PLURALS = {TenantKind.NAMESPACED: "cxonetenants", TenantKind.CLUSTER: "clustercxonetenants"}
 
@@ -30,7 +29,6 @@ NAMESPACE_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SECRET_KEY_PATTERN = r"^[-._a-zA-Z0-9]+$"  # noqa: S105 - of names of keys
 UUID_PATTERN = r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 VERSION_PATTERN = r"^v(2[5-9]|3[0-9])[.]0$"
-ID_PATTERN = re.compile(r"[1-9][0-9]{0,9}")
 
 
 class Api(StrEnum):
@@ -218,73 +216,6 @@ class CXoneTenantSpec(Resource):
         return hashlib.sha256(self.identity.encode()).hexdigest()[:32]
 
 
-class SelectorOperator(StrEnum):
-    """How a label's value relates to the values of a requirement."""
-
-    IN = "In"
-    NOT_IN = "NotIn"
-    EXISTS = "Exists"
-    DOES_NOT_EXIST = "DoesNotExist"
-
-
-class LabelSelectorRequirement(Resource):
-    """A metav1.LabelSelectorRequirement."""
-
-    key: str = Field(min_length=1, max_length=317, description="The label's key.")
-    operator: SelectorOperator = Field(description="How the label's value relates to the values.")
-    values: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=64)] | None = Field(
-        default=None,
-        description="Values for In and NotIn.",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-    )
-
-    #: As Kubernetes itself rules. NotIn without values would select every namespace.
-    rules: ClassVar[list[dict[str, Any]]] = [
-        cel(
-            "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
-            "values are needed with operator In and NotIn, and have no use with Exists and DoesNotExist",
-        )
-    ]
-    model_config = ConfigDict(json_schema_extra=validated(*rules))
-
-    @model_validator(mode="after")
-    def _values_fit(self) -> "LabelSelectorRequirement":
-        if (self.operator in (SelectorOperator.IN, SelectorOperator.NOT_IN)) is not bool(self.values):
-            raise ValueError("values are needed with operator In and NotIn, and with no other")
-        return self
-
-
-class LabelSelector(Resource):
-    """A metav1.LabelSelector; an empty one selects every namespace."""
-
-    match_labels: Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)] | None = Field(
-        default=None, description="Labels that a namespace must have."
-    )
-    match_expressions: Annotated[list[LabelSelectorRequirement], Field(max_length=32)] | None = Field(
-        default=None,
-        description="Requirements that a namespace's labels must meet, all of them.",
-        json_schema_extra={"x-kubernetes-list-type": "atomic"},
-    )
-
-    def matches(self, labels: dict[str, str]) -> bool:
-        """Whether an object with these labels is selected, by the rules of metav1.LabelSelector."""
-        return all(labels.get(key) == value for key, value in (self.match_labels or {}).items()) and all(
-            _meets(requirement, labels.get(requirement.key)) for requirement in self.match_expressions or ()
-        )
-
-
-def _meets(requirement: LabelSelectorRequirement, value: str | None) -> bool:
-    match requirement.operator:
-        case SelectorOperator.IN:
-            return value is not None and value in (requirement.values or ())
-        case SelectorOperator.NOT_IN:
-            return value is None or value not in (requirement.values or ())
-        case SelectorOperator.EXISTS:
-            return value is not None
-        case SelectorOperator.DOES_NOT_EXIST:
-            return value is None
-
-
 NamespaceName = Annotated[
     str,
     Field(
@@ -345,37 +276,3 @@ class TenantStatus(Resource):
         json_schema_extra=set_list(),
     )
     conditions: list[Condition] | None = conditions_field("Ready, Reconciling or Stalled.")
-
-
-def misfit(api: Api, spec: CampaignThrottleSpec) -> str | None:
-    """What of a throttle's spec the tenant's API has no use for, as a message; None if it fits. Pure."""
-    default = Agents()
-    agents = spec.agents
-    if api is Api.CAMPAIGNS:
-        unused = {
-            "spec.skillIDs": spec.skill_ids is not None,
-            "spec.agents.source": agents.source is not default.source,
-            "spec.agents.counter": agents.counter is not default.counter,
-            "spec.agents.stateIDs": agents.state_ids != default.state_ids,
-            "spec.agents.teamIDs": agents.team_ids is not None,
-        }
-    else:
-        if not ID_PATTERN.fullmatch(spec.campaign_id):
-            return "spec.campaignID: of an ACD tenant it is the campaign's number, for example 4711"
-        by_state = agents.source is AgentSource.AGENT_STATES
-        unused = {
-            "spec.agents.states": agents.states != default.states,
-            "spec.agents.counter": by_state and agents.counter is not default.counter,
-            "spec.agents.stateIDs": not by_state and agents.state_ids != default.state_ids,
-            "spec.agents.teamIDs": not by_state and agents.team_ids is not None,
-        }
-    field = next((name for name, is_unused in unused.items() if is_unused), None)
-    if field is None:
-        return None
-    if api is Api.ACD and field != "spec.agents.states":
-        return f"{field}: it has no use with agents.source {agents.source.value}: remove it"
-    return (
-        f"{field}: an {api.value} tenant has no use for it: remove it"
-        if api is Api.ACD
-        else (f"{field}: a {api.value} tenant has no use for it: remove it, or name an ACD tenant in tenantRef")
-    )

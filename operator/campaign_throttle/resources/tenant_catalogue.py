@@ -6,7 +6,8 @@ Pure data. docs/reference/cxonetenant.md is printed from it; tests/unit/test_ten
 from collections.abc import Iterator
 from typing import Final, Literal
 
-from campaign_throttle.resources.catalogue import ConditionType, Fault, Reason
+from campaign_throttle.resources.catalogue import ConditionType, Reason
+from campaign_throttle.resources.faults import Fault
 
 _GRACE: Final = (
     " For 30 s after the tenant was created or changed it counts as passing, since what is missing may be on its "

@@ -1,13 +1,15 @@
 """Tenants: what the throttles of one CXone tenant share, so that a tenant costs the same with one as with many.
 
 ``tenant`` is one at work, ``sharing`` the arithmetic of what is shared; ``access`` is where its credentials come from;
-``registry`` knows all of them and who may use which; ``checks`` and ``status`` say how each is.
+``entries`` are those that are declared, ``offers`` says to whom, ``registry`` knows all of them and who uses which;
+``checks`` and ``status`` say how each is.
 """
 
 from campaign_throttle.tenants.access import Access, AccessSource, FixedAccess, SecretAccess
 from campaign_throttle.tenants.checks import Checks
 from campaign_throttle.tenants.connecting import connector
-from campaign_throttle.tenants.registry import Default, TenantKey, Tenants
+from campaign_throttle.tenants.entries import TenantKey
+from campaign_throttle.tenants.registry import Default, Tenants
 from campaign_throttle.tenants.sharing import shared_age
 from campaign_throttle.tenants.tenant import Reading, Tenant
 

@@ -69,6 +69,17 @@ class FixedAccess:
         return self.access
 
 
+class NoAccess:
+    """The access of a tenant whose spec can't be read."""
+
+    def __init__(self, problem: str) -> None:
+        self._problem = problem
+
+    async def look(self) -> Access:
+        """Nothing to be had."""
+        raise TenantNotReady(f"InvalidSpec: {self._problem}")
+
+
 @dataclass(frozen=True)
 class SecretAccess:
     """The access of a tenant resource.

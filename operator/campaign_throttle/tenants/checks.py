@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, StatusWriter
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.resources.throttle import TenantKind
-from campaign_throttle.tenants.registry import Entry, Finding, TenantKey, Tenants
+from campaign_throttle.tenants.entries import Entry, Finding, TenantKey
+from campaign_throttle.tenants.registry import Tenants
 from campaign_throttle.tenants.status import Look, build
 
 logger = logging.getLogger(__name__)

@@ -2,102 +2,32 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-
-from pydantic import ValidationError
 
 from campaign_throttle.cluster.namespaces import NamespaceNotRead, NamespaceReader
 from campaign_throttle.cxone.errors import (
     CredentialsMissing,
-    CXoneError,
     TenantNotAllowed,
     TenantNotFound,
     TenantNotReady,
 )
-from campaign_throttle.cxone.flight import SingleFlight
-from campaign_throttle.cxone.protocol import Probe
-from campaign_throttle.resources.fields import first_problem
 from campaign_throttle.resources.tenant import (
-    AllowedNamespaces,
-    ClusterCXoneTenantSpec,
     CXoneTenantSpec,
-    TenantStatus,
 )
-from campaign_throttle.resources.throttle import TenantKind, TenantRef
-from campaign_throttle.tenants.access import Access, AccessSource
+from campaign_throttle.resources.throttle import TenantKind
+from campaign_throttle.tenants.access import AccessSource, NoAccess
+from campaign_throttle.tenants.entries import Entry, TenantKey, read_spec, read_status, was_stalled
+from campaign_throttle.tenants.offers import Offers
 from campaign_throttle.tenants.tenant import Tenant
 
-#: The labels of a namespace are looked at again after this long.
-LABELS_AGE = timedelta(seconds=5)
 #: A tenant that was deleted is reached for so long, by the throttles that are deleted with it (deletionPolicy Resume).
 LEAVING_TIME = timedelta(minutes=1)
 NO_DEFAULT = (
     "no default tenant is configured: name one in spec.tenantRef, or set CXONE_BASE_URL, CXONE_CLIENT_ID and "
     "CXONE_CLIENT_SECRET of the operator"
 )
-
-
-@dataclass(frozen=True)
-class TenantKey:
-    """Which tenant: of the cluster kind without a namespace."""
-
-    kind: TenantKind
-    namespace: str | None
-    name: str
-
-    @classmethod
-    def of_reference(cls, reference: TenantRef, namespace: str) -> "TenantKey":
-        """The tenant that a throttle in a namespace means."""
-        namespaced = reference.kind is TenantKind.NAMESPACED
-        return cls(reference.kind, namespace if namespaced else None, reference.name)
-
-    @classmethod
-    def of_object(cls, kind: TenantKind, body: Mapping[str, Any]) -> "TenantKey":
-        """The tenant that an object is."""
-        return cls(kind, body["metadata"].get("namespace"), body["metadata"]["name"])
-
-    def __str__(self) -> str:
-        return f"{self.kind.value} {self.name}"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was found out about a tenant; when that began (a time of the event loop), by which of its connections."""
-
-    began: float
-    connections: int
-    probe: Probe | None = None
-    error: CXoneError | None = None
-
-
-@dataclass
-class Entry:
-    """One tenant resource at work.
-
-    ``changed`` is when its spec did last: a time of the event loop. ``finding`` is the last one, ``failures`` counts
-    those in a row that were failures. ``reported`` is the status that the operator stands by, ``stored`` the one that
-    the API server holds.
-    """
-
-    key: TenantKey
-    uid: str
-    tenant: Tenant
-    generation: int = 0
-    spec: CXoneTenantSpec | None = None
-    invalid: str | None = None
-    changed: float = 0.0
-    failures: int = 0
-    finding: Finding | None = None
-    reported: TenantStatus | None = None
-    stored: TenantStatus | None = None
-    nudged: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def allowed(self) -> AllowedNamespaces | None:
-        """Of the cluster kind: whose throttles may use it."""
-        return self.spec.allowed_namespaces if isinstance(self.spec, ClusterCXoneTenantSpec) else None
 
 
 @dataclass(frozen=True)
@@ -131,12 +61,11 @@ class Tenants:
         self.default = default
         self._open = open_tenant
         self._access = access
-        self._namespaces = namespaces
+        self._offers = Offers(namespaces)
         self._own_namespace = own_namespace
         self._entries: dict[TenantKey, Entry] = {}
         self._users: dict[TenantKey, set[str]] = {}
         self._deleted: dict[TenantKey, float] = {}
-        self._labels: dict[str, _Labels] = {}
         self._leaving: dict[Tenant, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -154,16 +83,16 @@ class Tenants:
             entry.stored = read_status(body)
             return False
         now = asyncio.get_running_loop().time()
-        spec, invalid = _read_spec(kind, body)
+        spec, invalid = read_spec(kind, body)
         access = (
-            _NoAccess(invalid or "") if spec is None else self._access(spec, key.namespace or self._own_namespace)
+            NoAccess(invalid or "") if spec is None else self._access(spec, key.namespace or self._own_namespace)
         )
         if entry is None or entry.uid != metadata["uid"]:
             self._retire(entry)
             entry = self._entries[key] = Entry(key, metadata["uid"], self._open(access))
             entry.reported = entry.stored = read_status(body)
             entry.tenant.on_turn = entry.nudged.set
-            entry.changed = float("-inf") if _was_stalled(entry.stored, generation) else now
+            entry.changed = float("-inf") if was_stalled(entry.stored, generation) else now
         else:
             entry.tenant.look_anew(access)
             entry.changed = now
@@ -275,42 +204,16 @@ class Tenants:
         if key is None or key.kind is TenantKind.NAMESPACED:
             return True
         entry = self._entries.get(key)
-        allowed = entry.allowed if entry else None
-        if allowed is None:
-            return False
-        if allowed.names is not None:
-            return namespace in allowed.names
-        known = self._labels.get(namespace)
-        labels = known.labels if known else None
-        return labels is not None and allowed.selector is not None and allowed.selector.matches(dict(labels))
+        return entry is not None and self._offers.known(entry.allowed, namespace)
 
     async def _allows(self, entry: Entry, namespace: str) -> bool:
         try:
-            if entry.allowed is not None and entry.allowed.selector is not None:
-                await self._labels_of(namespace)
+            return await self._offers.allows(entry.allowed, namespace)
         except NamespaceNotRead as problem:
             raise TenantNotReady(
                 f"whether {entry.key} is offered to namespace {namespace} is not known: its labels can't be read: "
                 f"{problem}"
             ) from None
-        return self.offers(entry.key, namespace)
-
-    async def _labels_of(self, namespace: str) -> Mapping[str, str]:
-        known = self._labels.setdefault(namespace, _Labels())
-        if asyncio.get_running_loop().time() - known.read_at >= LABELS_AGE.total_seconds():
-            await known.reading.join(lambda: self._read_labels(namespace, known))
-        if known.labels is None:
-            assert known.problem is not None
-            raise known.problem.with_traceback(None)
-        return known.labels  # while the API server is away, nobody can have changed them
-
-    async def _read_labels(self, namespace: str, known: "_Labels") -> None:
-        read_at = asyncio.get_running_loop().time()
-        try:
-            known.labels = await self._namespaces.labels(namespace)
-        except NamespaceNotRead as problem:
-            known.problem = problem
-        known.read_at = read_at
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -320,46 +223,3 @@ class Tenants:
         if self.default is not None:
             tenants.add(self.default.tenant)
         await asyncio.gather(*self._closing, *(tenant.close() for tenant in tenants))
-
-
-@dataclass
-class _Labels:
-    """The labels of a namespace, read once for all its throttles; after a failure those that were read before."""
-
-    read_at: float = float("-inf")
-    labels: Mapping[str, str] | None = None
-    problem: NamespaceNotRead | None = None
-    reading: SingleFlight[None] = field(default_factory=SingleFlight)
-
-
-class _NoAccess:
-    """The access of a tenant whose spec can't be read."""
-
-    def __init__(self, problem: str) -> None:
-        self._problem = problem
-
-    async def look(self) -> Access:
-        """Nothing to be had."""
-        raise TenantNotReady(f"InvalidSpec: {self._problem}")
-
-
-def _read_spec(kind: TenantKind, body: Mapping[str, Any]) -> tuple[CXoneTenantSpec | None, str | None]:
-    model = ClusterCXoneTenantSpec if kind is TenantKind.CLUSTER else CXoneTenantSpec
-    try:
-        return model.model_validate(body.get("spec") or {}), None
-    except ValidationError as error:
-        return None, first_problem(error)
-
-
-def _was_stalled(status: TenantStatus, generation: int) -> bool:
-    """Whether the operator had given up waiting before it was restarted."""
-    stalled = any(condition.type == "Stalled" for condition in status.conditions or ())
-    return stalled and status.observed_generation == generation
-
-
-def read_status(body: Mapping[str, Any]) -> TenantStatus:
-    """The status of an object; an empty one if it can't be read."""
-    try:
-        return TenantStatus.model_validate(body.get("status") or {})
-    except ValidationError:
-        return TenantStatus()

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -21,7 +21,8 @@ from campaign_throttle.resources.behaviour import Agents
 from campaign_throttle.resources.tenant import RateLimit
 from campaign_throttle.tenants.access import Access, AccessSource, AccessUnknown, Connect
 from campaign_throttle.tenants.connecting import budget_of
-from campaign_throttle.tenants.sharing import stretch
+from campaign_throttle.tenants.connection import Connection, Outcome
+from campaign_throttle.tenants.sharing import Demands
 
 #: After a refusal of the credentials the Secret is looked at again at once, but not more often than this.
 LOOK_AGAIN = timedelta(seconds=1)
@@ -29,8 +30,6 @@ LOOK_AGAIN = timedelta(seconds=1)
 LEAVING_TIME = timedelta(minutes=1)
 #: One kind of reading that worked within this time is enough for the tenant to be well, whatever others say.
 WELL_FOR = timedelta(minutes=2)
-#: How often it is found out anew by how much the intervals must grow.
-STRETCH_AGE = timedelta(seconds=1)
 #: One text, whoever's time was up: a status must not change from poll to poll.
 _NOT_COUNTED = "the agents were not counted in time: check that CXone is up and reachable"
 
@@ -45,28 +44,6 @@ class Reading:
     started: float
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    started: float
-    found: Headcount | CXoneError
-
-    @property
-    def error(self) -> CXoneError | None:
-        return self.found if isinstance(self.found, CXoneError) else None
-
-
-@dataclass
-class _Connection:
-    """A dialect and the access that it was made of; once it is replaced, it is closed when nobody uses it any more."""
-
-    access: Access
-    dialect: Dialect
-    uses: int = 0
-    replaced: bool = False
-    outcomes: dict[Hashable, _Outcome] = field(default_factory=dict)
-    flights: dict[Hashable, SingleFlight[None]] = field(default_factory=dict)
-
-
 class Tenant:
     """One CXone tenant: one connection, and one reading of the agents for everybody who asks in the same moment.
 
@@ -78,7 +55,7 @@ class Tenant:
     def __init__(self, source: AccessSource, connect: Connect) -> None:
         self._source = source
         self._connect = connect
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._looked_at = float("-inf")
         self._trouble: CXoneError | None = None
         self._missing_since: float | None = None
@@ -87,8 +64,7 @@ class Tenant:
         self._closing: set[asyncio.Task[None]] = set()
         self._limit: RateLimit | None = None
         self._budget = budget_of(None)
-        self._demands: dict[str, tuple[timedelta, int]] = {}
-        self._pages, self._stretch, self._stretched_at = 1, 1.0, float("-inf")
+        self._demands = Demands()
         #: How many connections there have been; it tells the findings of one from those of another.
         self.connections = 0
         #: Called when the tenant turns out to be well, or not to be.
@@ -119,13 +95,13 @@ class Tenant:
             raise outcome.found.with_traceback(None)
         return Reading(outcome.found, outcome.started)
 
-    async def _join(self, connection: _Connection, source: Hashable, deadline: float) -> None:
+    async def _join(self, connection: Connection, source: Hashable, deadline: float) -> None:
         """Wait for the reading under way; whoever waits keeps the connection from being closed."""
         flight = connection.flights.setdefault(source, SingleFlight())
         with self._using(connection):
             await flight.join(lambda: self._read(connection, source, deadline))
 
-    async def _read(self, connection: _Connection, source: Hashable, deadline: float) -> None:
+    async def _read(self, connection: Connection, source: Hashable, deadline: float) -> None:
         started = asyncio.get_running_loop().time()
         found: Headcount | CXoneError
         try:
@@ -135,7 +111,7 @@ class Tenant:
             if isinstance(error, CredentialsRejected) and await self._look_again(connection):
                 return  # whoever waits asks the new connection
         before = connection.outcomes.get(source)
-        outcome = connection.outcomes[source] = _Outcome(started, found)
+        outcome = connection.outcomes[source] = Outcome(started, found)
         if before is None or _reason(outcome.error) != _reason(before.error):
             self.on_turn()
 
@@ -197,7 +173,7 @@ class Tenant:
 
     # The connection
 
-    async def _connected(self, max_age: timedelta) -> _Connection:
+    async def _connected(self, max_age: timedelta) -> Connection:
         """The connection, of an access that was looked at at most ``max_age`` ago. Raises a CXoneError."""
         oldest = asyncio.get_running_loop().time() - max_age.total_seconds()
         # A look that was under way when this was asked, or when the tenant was declared anew, may be too old.
@@ -216,7 +192,7 @@ class Tenant:
         try:
             access = await source.look()
             if self._connection is None or self._connection.access != access:
-                self._replace(_Connection(access, self._connect(access, self._budget_for(access))))
+                self._replace(Connection(access, self._connect(access, self._budget_for(access))))
             self._missing_since = None
         except AccessUnknown as error:
             trouble = self._trouble or (error if self._connection is None else None)
@@ -244,18 +220,18 @@ class Tenant:
             self._limit, self._budget = access.spec.rate_limit, budget_of(access.spec.rate_limit)
         return self._budget
 
-    async def _look_again(self, refused: _Connection) -> bool:
+    async def _look_again(self, refused: Connection) -> bool:
         """Whether there are other credentials than those that were refused."""
         if asyncio.get_running_loop().time() - self._looked_at >= LOOK_AGAIN.total_seconds():
             await self._looking.join(self._look)
         return self._connection is not None and self._connection is not refused
 
-    async def _use(self, connection: _Connection, question: Callable[[Dialect], Awaitable[T]]) -> T:
+    async def _use(self, connection: Connection, question: Callable[[Dialect], Awaitable[T]]) -> T:
         with self._using(connection):
             return await question(connection.dialect)
 
     @contextmanager
-    def _using(self, connection: _Connection) -> Iterator[None]:
+    def _using(self, connection: Connection) -> Iterator[None]:
         connection.uses += 1
         try:
             yield
@@ -263,7 +239,7 @@ class Tenant:
             connection.uses -= 1
             self._close_if_unused(connection)
 
-    def _replace(self, connection: _Connection | None) -> None:
+    def _replace(self, connection: Connection | None) -> None:
         """From now on only this one is used: with its predecessor goes the token."""
         if connection is self._connection:
             return
@@ -273,9 +249,9 @@ class Tenant:
             before.replaced = True
             self._close_if_unused(before)
 
-    def _close_if_unused(self, connection: _Connection) -> None:
+    def _close_if_unused(self, connection: Connection) -> None:
         if connection.replaced and not connection.uses:
-            closing = asyncio.create_task(_close(connection))
+            closing = asyncio.create_task(connection.close())
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
 
@@ -293,25 +269,19 @@ class Tenant:
 
     def demand(self, uid: str, interval: timedelta, requests: int) -> float:
         """Take note of what a throttle needs; return by how much the intervals of all of them must grow."""
-        self._demands[uid] = (interval, requests)
         connection = self._connection
         limit = connection.access.spec.rate_limit if connection else None
-        if connection is None or limit is None:
-            return 1.0
-        now = asyncio.get_running_loop().time()
-        if now - self._stretched_at >= STRETCH_AGE.total_seconds():
-            found = [outcome.found for outcome in connection.outcomes.values()]
-            good = [count.pages for count in found if not isinstance(count, CXoneError)]
-            self._pages = max(good, default=self._pages)
-            self._stretched_at = now
-            self._stretch = stretch(
-                self._demands.values(), pages=self._pages, requests_per_second=limit.requests_per_second
-            )
-        return self._stretch
+        return self._demands.note(
+            uid,
+            interval,
+            requests,
+            requests_per_second=limit.requests_per_second if limit else None,
+            pages=connection.pages if connection else None,
+        )
 
     def forget(self, uid: str) -> None:
         """A throttle needs nothing any more."""
-        self._demands.pop(uid, None)
+        self._demands.forget(uid)
 
     async def close(self) -> None:
         """End what is under way and let go of the connections; whoever asks later is told that it is gone."""
@@ -319,16 +289,10 @@ class Tenant:
         await self._looking.close()
         connection, self._connection = self._connection, None
         if connection is not None:
-            await _close(connection)
+            await connection.close()
         if self._closing:
             await asyncio.wait(set(self._closing))
 
 
 def _reason(error: CXoneError | None) -> str | None:
     return error.reason if error else None
-
-
-async def _close(connection: _Connection) -> None:
-    for flight in connection.flights.values():
-        await flight.close()
-    await connection.dialect.close()

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
-from campaign_throttle.resources.tenant import CXoneTenantSpec, misfit
+from campaign_throttle.resources.misfit import misfit
+from campaign_throttle.resources.tenant import CXoneTenantSpec
 from campaign_throttle.resources.throttle import CampaignThrottleSpec, Mode
 
 

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from campaign_throttle.policy import Memory
 from campaign_throttle.resources import RECONCILE_ANNOTATION
 from campaign_throttle.resources.tenant import CXoneTenantSpec
-from campaign_throttle.resources.throttle import CampaignThrottleSpec, CampaignThrottleStatus, Owner
+from campaign_throttle.resources.throttle import CampaignThrottleSpec, Owner
+from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
 from campaign_throttle.tenants import Tenant, TenantKey
 from campaign_throttle.throttles.claims import Claim
 

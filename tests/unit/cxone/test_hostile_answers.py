@@ -18,6 +18,7 @@ from campaign_throttle.cxone.errors import (
     InvalidResponse,
 )
 from campaign_throttle.cxone.protocol import DialingState
+from campaign_throttle.cxone.tls import tls_context
 from cxone_simulator.traffic import PathClass
 from unit.cxone.tenant_at_work import (
     AGENT_NAME,
@@ -329,4 +330,4 @@ async def test_large_bodies_of_all_tenants_together_have_few_places(monkeypatch)
 
 def test_tenants_share_what_a_server_must_show():
     """It is nearly a megabyte, and tells nothing of a tenant."""
-    assert transport._tls(None) is transport._tls(None)
+    assert tls_context(None) is tls_context(None)
