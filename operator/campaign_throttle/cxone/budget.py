@@ -45,8 +45,8 @@ class Budget:
     """The turns of one tenant: in order of arrival within a priority, and changes before tokens before reads.
 
     In any span of t seconds there are at most ``burst + requests_per_second * t`` turns (the generic cell rate
-    algorithm, ITU-T I.371). Turns that were not used don't count. It may be shared by successive connections of the
-    tenant, so that new credentials bring no new budget.
+    algorithm, ITU-T I.371). A turn that was not used doesn't count, unless others were taken after it. It may be shared
+    by successive connections of the tenant, so that new credentials bring no new budget.
 
     Args:
         requests_per_second: in the long run; None for no limit.
@@ -59,7 +59,7 @@ class Budget:
         #: When the next turn would be due if they were spaced evenly; it may be taken ``_tolerance`` earlier.
         self._due = float("-inf")
         self._free = dict(PLACES)
-        self._waiting: dict[Priority, OrderedDict[asyncio.Future[None], None]] = {
+        self._waiting: dict[Priority, OrderedDict[asyncio.Future[float], None]] = {
             priority: OrderedDict() for priority in Priority
         }
         self._timer: asyncio.TimerHandle | None = None
@@ -86,32 +86,33 @@ class Budget:
             CXoneTimeout: all places are taken until the deadline, since CXone answers too slowly. In both cases
                 nothing was sent.
         """
-        await self._take(operation, priority, deadline)
+        taken = await self._take(operation, priority, deadline)
         turn = Turn()
         try:
             yield turn
         finally:
-            self._give_back(priority, used=turn.used)
+            self._give_back(priority, taken, used=turn.used)
 
-    async def _take(self, operation: str, priority: Priority, deadline: float) -> None:
+    async def _take(self, operation: str, priority: Priority, deadline: float) -> float:
+        """A turn; what it left as the time at which the next one would be due tells it from later ones."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now >= deadline:
             raise CXoneTimeout.of(operation, sent=False)
         if now + self.delay(priority) > deadline:
             raise RateLimited(_TOO_SMALL)
-        future: asyncio.Future[None] = loop.create_future()
+        future: asyncio.Future[float] = loop.create_future()
         queue = self._waiting[priority]
         queue[future] = None
         self._serve()
         if future.done():
-            return
+            return future.result()
         try:
             async with asyncio.timeout_at(deadline):
-                await future
+                return await future
         except BaseException as error:
             if future.done() and not future.cancelled():  # it came in the same moment as the end
-                self._give_back(priority, used=False)
+                self._give_back(priority, future.result(), used=False)
             queue.pop(future, None)
             if not isinstance(error, TimeoutError):
                 raise
@@ -119,9 +120,11 @@ class Budget:
                 raise RateLimited(_TOO_SMALL) from None
             raise CXoneTimeout.of(operation, sent=False) from None
 
-    def _give_back(self, priority: Priority, *, used: bool) -> None:
+    def _give_back(self, priority: Priority, taken: float, *, used: bool) -> None:
         self._free[priority] += 1
-        if not used:
+        if (
+            not used and self._due == taken
+        ):  # else others have taken turns after it, and may not come closer together
             self._due -= self._spacing
         self._serve()
 
@@ -135,7 +138,7 @@ class Budget:
                 if not self._within_rate():
                     return  # nor may anybody of a lower priority
                 self._free[priority] -= 1
-                queue.popitem(last=False)[0].set_result(None)
+                queue.popitem(last=False)[0].set_result(self._due)
 
     def _opens_in(self) -> float:
         """Seconds until the rate allows a turn; not more than zero if it does."""

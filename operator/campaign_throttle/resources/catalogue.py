@@ -51,7 +51,7 @@ INVALID_SPEC = (
     "object is older than the CRD."
 )
 INVALID_SPEC_REMEDY = "Correct the field that the message names."
-CONFLICT = "An older throttle controls the same campaign. This one polls nothing."
+CONFLICT = "An older throttle, which can act, controls the same campaign. This one polls nothing."
 CONFLICT_REMEDY = (
     "Delete one of the two. This one takes over at once when the other is gone, being deleted, suspended, invalid or "
     "set to Observe."

@@ -52,6 +52,19 @@ def assert_within(times, rate, burst):
             assert last - first + 1 <= burst + rate * (times[last] - times[first]) + 1e-6
 
 
+def caller(**differs):
+    """A patient one, who comes at once and uses the turn at once."""
+    usual = {
+        "after": 0.0,
+        "priority": Priority.READ,
+        "patience": FOREVER,
+        "busy": 0.0,
+        "used": True,
+        "cancel": None,
+    }
+    return usual | differs
+
+
 @st.composite
 def traffic(draw):
     """Callers who come, wait, hurry, leave and change their minds."""
@@ -75,6 +88,9 @@ def traffic(draw):
 @settings(max_examples=300, deadline=None)
 @given(rate=st.sampled_from([0.5, 1, 3, 7, 20, 1000]), burst=st.integers(1, 12), callers=traffic())
 @example(rate=3, burst=5, callers=[])
+@example(
+    rate=0.5, burst=1, callers=[caller(), caller(busy=5.0, used=False), caller(), caller(), caller(after=0.3)]
+)
 def test_no_span_of_time_has_more_turns_than_the_budget_allows_and_nobody_waits_for_ever(rate, burst, callers):
     async def scene():
         budget = Budget(rate, burst)
