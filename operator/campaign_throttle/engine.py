@@ -15,6 +15,7 @@ from campaign_throttle.cluster.statuses import StatusWriter
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
+from campaign_throttle.observing import target_of
 from campaign_throttle.reconcile import POLL_TIMEOUT, Reconciler
 from campaign_throttle.release import RELEASE_TIMEOUT, release
 from campaign_throttle.resources import FINALIZER
@@ -23,6 +24,10 @@ from campaign_throttle.tenants import Checks, Tenant, TenantKey
 from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due
 
 logger = logging.getLogger(__name__)
+
+#: A throttle that is to inherit a pause may take this long to show that it can read the campaign, by credentials that
+#: were looked at this long ago.
+PROOF_TIMEOUT, LOOK_AGE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 class Engine:
@@ -126,7 +131,7 @@ class Engine:
     async def _leave(self, throttle: Throttle, body: kopf.Body) -> None:
         """A throttle is being deleted: hand over what it holds to whoever controls its campaign next, or release it."""
         throttle.observe_status(body)
-        heir = self.throttles.heir(throttle)
+        heir = await self._heir(throttle)
         if heir is not None:
             if heir.may_adopt(throttle):
                 await self._end_poll(heir)
@@ -139,6 +144,27 @@ class Engine:
         if event is not None:
             logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
             post(body, event)
+
+    async def _heir(self, throttle: Throttle) -> Throttle | None:
+        """Who controls the campaign next; the oldest that asks for it is given the chance to show that it can."""
+        heir = self.throttles.heir(throttle)
+        contenders = self.throttles.contenders(throttle)
+        if heir is None and contenders and throttle.holds and await self._can_read(contenders[0]):
+            heir = contenders[0]
+            heir.lapsed = False
+            self._claim(heir)
+        return heir
+
+    async def _can_read(self, throttle: Throttle) -> bool:
+        """Whether a throttle that was not polled yet can read its campaign."""
+        deadline = asyncio.get_running_loop().time() + PROOF_TIMEOUT.total_seconds()
+        try:
+            target = target_of(throttle.spec(throttle.body))
+            tenant = await self.tenants.resolve(throttle.tenant_key, throttle.namespace)
+            await tenant.campaign(target, max_age=LOOK_AGE, deadline=deadline)
+        except (CXoneError, ValidationError):
+            return False
+        return True
 
     async def _tenant(self, throttle: Throttle) -> Tenant | None:
         """The tenant of a throttle that was not polled since the operator started; None if there is none any more."""

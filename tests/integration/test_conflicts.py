@@ -140,9 +140,12 @@ def test_a_pause_that_the_first_owns_is_resumed_by_the_one_that_takes_over(
             delete(namespace, f"{campaign}-1")
     for campaign, where in heirs.items():
         status = where.wait_for_status(
-            f"{campaign}-2", lambda status: status.get("pausedBy") == "Operator", f"{campaign}-2 to own the pause"
+            f"{campaign}-2",
+            lambda status: (
+                status.get("pausedBy") == "Operator" and conditions(status)["Ready"]["reason"] == "Controlling"
+            ),
+            f"{campaign}-2 to own the pause",
         )
-        assert conditions(status)["Ready"]["reason"] == "Controlling"
         assert conditions(status)["Throttled"]["status"] == "True"
     assert not simulator.requests("campaign-write", since=seen)
 

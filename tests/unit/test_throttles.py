@@ -11,8 +11,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from campaign_throttle.resources import RECONCILE_ANNOTATION
-from campaign_throttle.resources.throttle import Owner
+from campaign_throttle.resources.throttle import Owner, TenantKind
 from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
+from campaign_throttle.tenants import TenantKey
 from campaign_throttle.throttles import (
     Stored,
     Throttle,
@@ -428,12 +429,28 @@ async def test_who_is_not_able_to_act_keeps_nobody_from_a_campaign():
     assert not first.may_act
     second = take_in(throttles, all_of("b", "2"), ACD)
     assert throttles.rival(second) is None
+    second.tenant_key = TenantKey(TenantKind.NAMESPACED, "default", "other")
     assert throttles.heir(second) is None
     first.lapsed = False  # it has read the campaign
     throttles.claim(first, first.claim_to(ACD))
     assert throttles.rival(second) == first.claim
     assert second.nudged.is_set()
     assert throttles.heir(second) is first
+
+
+async def test_who_was_never_polled_inherits_by_the_same_tenant_and_not_by_one_that_only_looks_like_it():
+    throttles = Throttles()
+    first = take_in(throttles, all_of("a", "1"), ACD)
+    second = throttles.register(all_of("b", "2"))
+    throttles.claim(second, second.claim_to(ACD))
+    assert throttles.contenders(first) == [second]
+    assert throttles.heir(first) is second
+    second.tenant_key = TenantKey(TenantKind.NAMESPACED, "default", "other")
+    assert throttles.heir(first) is None
+    second.tenant_key = first.tenant_key = TenantKey(TenantKind.CLUSTER, None, "shared")
+    assert throttles.heir(first) is second
+    second.namespace = "elsewhere"  # to which the tenant may not be offered
+    assert throttles.heir(first) is None
 
 
 async def test_who_was_not_able_yet_is_told_of_an_older_one_that_is():

@@ -116,10 +116,23 @@ class Throttles:
             return None
         return self._control.get(mine.place, NOBODY).rivals.get(mine.uid)
 
+    def contenders(self, throttle: Throttle) -> list[Throttle]:
+        """The siblings that would control its campaign if it didn't, the oldest first."""
+        found = [(other.claim, other) for other in self.siblings(throttle) if other.claim and other.claim.active]
+        return [other for _, other in sorted(found, key=lambda pair: pair[0])]
+
     def heir(self, throttle: Throttle) -> Throttle | None:
-        """Who controls its campaign once it doesn't any more."""
-        heirs = [(other.claim, other) for other in self.siblings(throttle) if other.claim and other.claim.counts]
-        return min(heirs, key=lambda pair: pair[0])[1] if heirs else None
+        """Who controls its campaign once it doesn't any more, as far as is known without asking.
+
+        One that was never polled, because this one was first, can do what this one can if both are offered one tenant.
+        """
+
+        def is_able(other: Throttle) -> bool:
+            shares = other.tenant_key == throttle.tenant_key
+            offered = throttle.tenant_key is None or other.namespace == throttle.namespace
+            return (other.claim is not None and other.claim.counts) or (shares and offered and not throttle.lapsed)
+
+        return next((other for other in self.contenders(throttle) if is_able(other)), None)
 
     def stuck(self, now: float, *, longest_poll: timedelta) -> list[Throttle]:
         """The throttles without a poll for three intervals; a poll may take ``longest_poll`` at most."""
