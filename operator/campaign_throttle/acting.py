@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from campaign_throttle import policy
-from campaign_throttle.cxone.errors import CXoneError
+from campaign_throttle.cxone.errors import CXoneError, CXoneTimeout
 from campaign_throttle.cxone.protocol import DialingState
 from campaign_throttle.observing import Seen, target_of
 from campaign_throttle.outcome import Outcome
@@ -51,7 +51,8 @@ async def act(
     assert action is not None
     decided = outcome.decision.memory
     throttle.memory = memory = policy.announced(decided, action, now())
-    if not await reporter.announce(throttle, memory, action) or throttle.superseded:
+    announced = await reporter.announce(throttle, memory, action)
+    if not announced or throttle.superseded or not throttle.may_act:
         # Not to be announced, or no longer what anybody wants: nothing was sent.
         throttle.memory = decided
         return outcome
@@ -59,17 +60,28 @@ async def act(
     wanted = DialingState.PAUSED if action is Action.PAUSE else DialingState.RUNNING
     sent = False
     try:
-        if not await _still_so(tenant, spec, seen, deadline):
+        still_so = await _still_so(tenant, spec, seen, deadline)
+        if not still_so or throttle.superseded or not throttle.may_act:
             throttle.memory = decided  # somebody was quicker: the next poll decides on what is so then
             throttle.nudged.set()
             return outcome
         sent = True
-        skills = await tenant.set_state(target_of(spec), wanted, deadline=deadline, skills=outcome.decision.skills)
+        skills = await tenant.set_state(
+            target_of(spec),
+            wanted,
+            deadline=deadline,
+            skills=outcome.decision.skills,
+            digest=throttle.tenant_digest,
+        )
     except CXoneError as error:
         accepted = [(skill.id, skill.running) for skill in error.accepted]
         memory = policy.failed(memory, outcome_unknown=sent and error.outcome_unknown, skills=accepted)
         outcome = replace(outcome, action_error=error)
+        throttle.denied = error.permanent
+        if isinstance(error, CXoneTimeout) and not memory.intent:
+            throttle.nudged.set()  # it didn't get its turn in time: nothing was sent, and no interval is waited
     else:
+        throttle.denied = False
         done = Intent(action=action, time=now())
         memory = policy.accepted(memory, action, done.time, [(skill.id, skill.running) for skill in skills])
         outcome = replace(outcome, done=done, state=CampaignState(wanted.value))

@@ -21,7 +21,7 @@ from campaign_throttle.release import RELEASE_TIMEOUT, release
 from campaign_throttle.resources import FINALIZER
 from campaign_throttle.resources.throttle import TenantKind, TenantRef
 from campaign_throttle.tenants import Checks, Tenant, TenantKey
-from campaign_throttle.throttles import Throttle, Throttles, first_due, next_due
+from campaign_throttle.throttles import Claim, Throttle, Throttles, first_due, next_due
 
 logger = logging.getLogger(__name__)
 
@@ -68,16 +68,17 @@ class Engine:
         tenant = self.tenants.spec_of(throttle.tenant_key)
         known = throttle.tenant_digest or (throttle.reported.tenant_digest if throttle.reported else None)
         if tenant is not None and known is not None and tenant.digest != known:
-            throttle.lapsed = True  # that it could read a campaign of another tenant proves nothing
+            throttle.lapsed, throttle.denied = True, False  # what it could do at another tenant proves nothing
         self.throttles.claim(throttle, throttle.claim_to(tenant))
 
-    async def _prove(self, throttle: Throttle) -> None:
-        """A throttle has read its campaign: from now on its claim counts."""
+    async def _prove(self, throttle: Throttle) -> Claim | None:
+        """A throttle could read its campaign: from now on its claim counts. Returns the one that stands against it."""
         if throttle.lapsed:
             throttle.lapsed = False
             self._claim(throttle)
             if throttle.may_act and self.throttles.rival(throttle) is None:
                 await self._take_over(throttle)
+        return self.throttles.rival(throttle)
 
     def register_tenant(self, kind: TenantKind, body: Mapping[str, Any]) -> None:
         """Take in a tenant as the watch brought it; its throttles look at it at once if it is declared anew."""
@@ -139,11 +140,28 @@ class Engine:
                 await self._reconciler.reporter.store(heir)
             return
         throttle.memory, event = await release(
-            body, throttle.recall(), throttle.tenant or await self._tenant(throttle), self._reconciler.now()
+            body,
+            throttle.recall(),
+            throttle.tenant or await self._tenant(throttle),
+            self._reconciler.now(),
+            hindrance=self._hindrance(throttle),
         )
         if event is not None:
             logger.info("%s/%s: %s: %s", throttle.namespace, throttle.name, event.reason, event.message)
             post(body, event)
+
+    def _hindrance(self, throttle: Throttle) -> str | None:
+        """Why nothing may be done at the tenant of a throttle that is being deleted; None if it may."""
+        key = throttle.tenant_key
+        tenant = self.tenants.spec_of(key)
+        if tenant is None:
+            return None  # deleted before: what is in memory of it will do
+        known = throttle.tenant_digest or (throttle.reported.tenant_digest if throttle.reported else None)
+        if tenant.suspend:
+            return "its tenant is suspended"
+        if known is not None and tenant.digest != known:
+            return "its tenant is another now"
+        return None if self.tenants.offers(key, throttle.namespace) else "its tenant is not offered to it any more"
 
     async def _heir(self, throttle: Throttle) -> Throttle | None:
         """Who controls the campaign next; the oldest that asks for it is given the chance to show that it can."""
@@ -219,6 +237,8 @@ class Engine:
         if late is not None:
             self._metrics.late(late)
         rival = self.throttles.rival(throttle)
+        if rival is not None and throttle.lapsed and not self.throttles.share_a_tenant(throttle, rival.uid):
+            rival = None  # whether others control the campaign is told to who can read it
         if rival is None and throttle.claim is not None and throttle.claim.counts:
             await self._take_over(throttle)
         poll = throttle.poll = asyncio.create_task(

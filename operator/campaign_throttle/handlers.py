@@ -14,8 +14,6 @@ from campaign_throttle.resources.tenant import PLURALS
 from campaign_throttle.resources.throttle import PLURAL, TenantKind
 
 THROTTLES = (GROUP, VERSION, PLURAL)
-TENANTS = (GROUP, VERSION, PLURALS[TenantKind.NAMESPACED])
-CLUSTER_TENANTS = (GROUP, VERSION, PLURALS[TenantKind.CLUSTER])
 #: kopf's timer runs the handler again this many seconds after it returned; the handler itself waits until the
 #: throttle is due, since a timer's interval is one number for all objects.
 AT_ONCE = 0.001
@@ -33,7 +31,7 @@ class EndlessBackoffs:
 
 
 @kopf.on.startup()
-async def configure(*, settings: kopf.OperatorSettings, **_: Any) -> None:
+async def configure(*, settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     """Make kopf behave as a controller of many objects should."""
     settings.persistence.finalizer = FINALIZER
     settings.networking.error_backoffs = EndlessBackoffs()
@@ -45,6 +43,8 @@ async def configure(*, settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.posting.event_name_prefix = "campaign-throttle-"
     settings.background.instant_exit_timeout = Engine.EXIT_TIMEOUT
     settings.background.cancellation_polling = 1
+    # With namespaces named one by one nothing of the whole cluster is watched, which may not be allowed.
+    settings.scanning.disabled = memo.namespaced
 
 
 @kopf.on.cleanup()
@@ -53,28 +53,19 @@ async def close(*, memo: Any, **_: Any) -> None:
     await memo.engine.close()
 
 
-@kopf.index(*TENANTS)
-async def register_tenant(*, body: kopf.Body, memo: Any, **_: Any) -> None:
-    """Every tenant goes through here before its throttles are polled; one that is declared anew wakes them."""
-    memo.engine.register_tenant(TenantKind.NAMESPACED, body)
+def follow_tenants(kind: TenantKind) -> None:
+    """Hook in the tenants of a kind; only called if the operator may watch them."""
+    resource = (GROUP, VERSION, PLURALS[kind])
 
+    @kopf.index(*resource, id=f"register {kind.value}")
+    async def register_tenant(*, body: kopf.Body, memo: Any, **_: Any) -> None:
+        """Every tenant goes through here before its throttles are polled; one that is declared anew wakes them."""
+        memo.engine.register_tenant(kind, body)
 
-@kopf.index(*CLUSTER_TENANTS)
-async def register_cluster_tenant(*, body: kopf.Body, memo: Any, **_: Any) -> None:
-    """The same for the cluster kind."""
-    memo.engine.register_tenant(TenantKind.CLUSTER, body)
-
-
-@kopf.on.event(*TENANTS)
-async def notice_tenant(*, type: str | None, body: kopf.Body, memo: Any, **_: Any) -> None:
-    """A tenant is looked at from now on, until it is deleted."""
-    memo.engine.notice_tenant(TenantKind.NAMESPACED, type, body)
-
-
-@kopf.on.event(*CLUSTER_TENANTS)
-async def notice_cluster_tenant(*, type: str | None, body: kopf.Body, memo: Any, **_: Any) -> None:
-    """The same for the cluster kind."""
-    memo.engine.notice_tenant(TenantKind.CLUSTER, type, body)
+    @kopf.on.event(*resource, id=f"notice {kind.value}")
+    async def notice_tenant(*, type: str | None, body: kopf.Body, memo: Any, **_: Any) -> None:
+        """A tenant is looked at from now on, until it is deleted."""
+        memo.engine.notice_tenant(kind, type, body)
 
 
 @kopf.index(*THROTTLES)

@@ -16,7 +16,7 @@ ROUNDS = 2
 
 @dataclass(frozen=True)
 class Seen:
-    """What a poll saw, or why not. ``campaign_read`` is when the campaign was asked for: a time of the event loop."""
+    """What a poll saw, or why not. ``campaign_read`` is when the campaign was there: a time of the event loop."""
 
     agents: int | None = None
     agents_error: CXoneError | None = None
@@ -75,8 +75,8 @@ async def observe(
     target = target_of(spec)
 
     async def campaign() -> tuple[Campaign, float]:
-        started = clock()
-        return await tenant.campaign(target, max_age=max_age, deadline=deadline, anew=anew), started
+        # Its age is that of the answer: it may have waited for its turn behind many others.
+        return await tenant.campaign(target, max_age=max_age, deadline=deadline, anew=anew), clock()
 
     async def agents() -> Reading:
         return await tenant.read_agents(spec.agents, max_age=max_age, deadline=deadline)
@@ -86,7 +86,7 @@ async def observe(
         if isinstance(reading, BaseException) or isinstance(found, BaseException):
             break
         limit = clock() - oldest.total_seconds()
-        if reading.started < limit:
+        if reading.ended < limit:
             [reading] = await asyncio.gather(agents(), return_exceptions=True)
         limit = clock() - oldest.total_seconds()
         if found[1] < limit:

@@ -54,7 +54,7 @@ class Reconciler:
         body: Mapping[str, Any],
         rival: Claim | None,
         post: Post,
-        prove: Callable[[Throttle], Awaitable[None]] | None = None,
+        prove: Callable[[Throttle], Awaitable[Claim | None]] | None = None,
     ) -> str:
         """Poll one throttle and report in its status.
 
@@ -66,7 +66,8 @@ class Reconciler:
             body: the object as last seen.
             rival: the claim that controls the same campaign; None if this throttle's does.
             post: posts an Event about the object.
-            prove: told once the campaign was read, before anything is decided.
+            prove: told once the campaign could be read, before anything is decided; answers with the claim that
+                controls it.
 
         Returns:
             How it ended, for the metrics: "success", "suspended", or the reason of the failure.
@@ -105,11 +106,14 @@ class Reconciler:
             )
             return "suspended"
         if isinstance(tenant, CXoneError):
+            self._rest(throttle)
             outcome, seen = _with_seen(outcome, nothing(tenant)), nothing(tenant)
         else:
             outcome, seen = await self._read(throttle, outcome, spec, max_age, tenant)
-            if seen.campaign is not None and prove is not None:
-                await prove(throttle)
+            readable = seen.campaign is not None and not (seen.agents_error and seen.agents_error.permanent)
+            if readable and prove is not None and (rival := await prove(throttle)) is not None:
+                refusal = Refusal("CampaignConflict", _conflict(throttle, spec, rival))
+                return await self._refuse(throttle, previous, outcome, refusal, post)
         decision = policy.decide(spec, throttle.recall(), seen.observation, outcome.now)
         throttle.memory = decision.memory
         outcome = replace(outcome, decision=decision, state=decision.state)
@@ -133,6 +137,8 @@ class Reconciler:
         now = asyncio.get_running_loop().time()
         generation, request = wish(body)
         handled = throttle.handled
+        if handled is not None and generation != handled[0]:
+            throttle.denied = False
         if generation != (handled[0] if handled else previous.observed_generation) or (
             handled is None
             and not _is_stalled(previous)  # for how long it has waited before a restart isn't known

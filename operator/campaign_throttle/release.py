@@ -23,7 +23,12 @@ RELEASE_TIMEOUT = timedelta(seconds=3)
 
 
 async def release(
-    body: Mapping[str, Any], memory: Memory, tenant: Tenant | None, now: datetime
+    body: Mapping[str, Any],
+    memory: Memory,
+    tenant: Tenant | None,
+    now: datetime,
+    *,
+    hindrance: str | None = None,
 ) -> tuple[Memory, Event | None]:
     """Resume the campaign of a throttle that is being deleted, if it wants that and the pause is its own.
 
@@ -32,6 +37,7 @@ async def release(
         memory: what is remembered of it.
         tenant: the campaign's; None where there is none.
         now: the time of day.
+        hindrance: why nothing may be done at the tenant; None if it may.
 
     Returns:
         The memory afterwards, and the Event that tells of it; None where there was nothing to do. Never takes longer
@@ -45,8 +51,8 @@ async def release(
         return memory, None
     if spec.suspend or spec.mode is not Mode.ENFORCE:
         return memory, _abandoned(spec, "it was suspended or only observing")
-    if tenant is None:
-        return memory, _abandoned(spec, "its tenant is not there any more")
+    if tenant is None or hindrance is not None:
+        return memory, _abandoned(spec, hindrance or "its tenant is not there any more")
     deadline = asyncio.get_running_loop().time() + RELEASE_TIMEOUT.total_seconds()
     try:
         campaign = await tenant.campaign(target_of(spec), max_age=timedelta.max, deadline=deadline)

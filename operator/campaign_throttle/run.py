@@ -8,6 +8,7 @@ import kopf
 from campaign_throttle import __version__, handlers
 from campaign_throttle.cluster.connection import connect
 from campaign_throttle.cluster.namespaces import NamespaceReader, own_namespace
+from campaign_throttle.cluster.objects import may_list
 from campaign_throttle.cluster.secrets import SecretReader
 from campaign_throttle.cluster.statuses import StatusWriter
 from campaign_throttle.cxone.connect import Observers
@@ -18,7 +19,7 @@ from campaign_throttle.reconcile import Reconciler
 from campaign_throttle.reporting import Reporter
 from campaign_throttle.resources import GROUP, VERSION
 from campaign_throttle.resources.tenant import PLURALS
-from campaign_throttle.resources.throttle import PLURAL
+from campaign_throttle.resources.throttle import PLURAL, TenantKind
 from campaign_throttle.settings import DefaultTenantSettings, OperatorSettings
 from campaign_throttle.tenants import Default, FixedAccess, SecretAccess, Tenant, Tenants, connector
 
@@ -57,13 +58,21 @@ async def run(settings: OperatorSettings, default_tenant: DefaultTenantSettings)
             metrics,
             {kind: writer(plural) for kind, plural in PLURALS.items()},
         )
+        for kind, plural in PLURALS.items():
+            where = settings.namespaces[:1] if kind is TenantKind.NAMESPACED else ()
+            if await may_list(api, group=GROUP, version=VERSION, plural=plural, namespace=next(iter(where), None)):
+                handlers.follow_tenants(kind)
+            else:
+                logger.warning(
+                    "%s are not watched, since the operator may not list them: apply deploy/base/rbac.yaml", plural
+                )
         existing = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             clusterwide=not settings.namespaces,
             namespaces=settings.namespaces,
             standalone=True,
             ready_flag=engine.started,
-            memo=kopf.Memo(engine=engine),
+            memo=kopf.Memo(engine=engine, namespaced=bool(settings.namespaces)),
         )
         applications = []
         if settings.metrics_address:

@@ -9,6 +9,7 @@ import pytest
 from control_plane import ControlPlane
 from integration.conftest import SYSTEM
 from integration.namespaces import Namespace, conditions, fresh_namespace
+from integration.pace import wait_for
 from integration.tenancy import apply, reaching, secret, tenant, tenant_status, wait_for_reason
 from integration.watching import polls_again, stop, wait_for_state
 from stack import Operator, Simulator
@@ -160,3 +161,79 @@ def test_a_rotated_secret_is_taken_up_within_an_interval_and_a_deleted_one_is_sa
     team.wait_ready("own")
     wait_for_reason(plane, "cxonetenant", "cxone", "Connected", team.name)
     assert tenant_status(plane, "cxonetenant", "cxone", team.name)["throttles"] == 1
+
+
+def test_an_operator_of_one_namespace_needs_no_more_than_the_rights_of_the_base(
+    tmp_path: Path,
+    operator_kubeconfig: Path,
+    simulators: dict[str, Simulator],
+    teams: tuple[Namespace, Namespace],
+    plane: ControlPlane,
+) -> None:
+    watched, other = teams
+    simulator = simulators["first"]
+    for team in teams:
+        apply(plane, [credentials("cxone", "first"), tenant("cxone", simulator)], team.name)
+        team.apply("own", tenantRef={"name": "cxone"})
+    operator = Operator(
+        tmp_path,
+        operator_kubeconfig,
+        None,
+        *("--namespace", watched.name),
+        environment=reaching(simulator) | {"POD_NAMESPACE": SYSTEM},
+    )
+    try:
+        watched.wait_ready("own")
+        wait_for_reason(plane, "cxonetenant", "cxone", "Connected", watched.name)
+        simulator.set_agents(available=2)
+        watched.wait_for_status("own", lambda status: status.get("pausedBy") == "Operator", "the pause")
+        assert other.status("own")["observedGeneration"] == -1
+    finally:
+        stop(operator)
+
+
+def test_without_the_right_to_tenants_the_default_tenant_works_all_the_same(
+    tmp_path: Path, simulator: Simulator, namespace: Namespace, plane: ControlPlane
+) -> None:
+    """As after an upgrade of the image without the new roles."""
+    account = f"narrow-{uuid.uuid4().hex[:8]}"
+    rules = [
+        {"apiGroups": ["campaignthrottle.io"], "resources": ["campaignthrottles"], "verbs": ["*"]},
+        {"apiGroups": ["campaignthrottle.io"], "resources": ["campaignthrottles/status"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
+        {
+            "apiGroups": ["apiextensions.k8s.io"],
+            "resources": ["customresourcedefinitions"],
+            "verbs": ["get", "list", "watch"],
+        },
+    ]
+    rbac = "rbac.authorization.k8s.io"
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": namespace.name}
+    apply(
+        plane,
+        [
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}},
+            {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": account}, "rules": rules},
+            {
+                "apiVersion": f"{rbac}/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": account},
+                "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": account},
+                "subjects": [subject],
+            },
+        ],
+        namespace.name,
+    )
+    kubeconfig = plane.kubeconfig_for(namespace.name, account)
+    may = ("--kubeconfig", str(kubeconfig), "auth", "can-i", "list", "campaignthrottles", "--all-namespaces")
+    wait_for(lambda: plane.kubectl(*may, check=False).returncode == 0, "the authorizer to learn of the role")
+    operator = Operator(tmp_path, kubeconfig, simulator.url, environment=reaching(simulator))
+    try:
+        namespace.apply("default-tenant")
+        namespace.apply("named", campaignID="other", tenantRef={"name": "cxone"})
+        namespace.wait_ready("default-tenant")
+        assert "cxonetenants are not watched" in operator.text()
+        assert namespace.condition("named", "Ready")["reason"] == "TenantNotFound"
+    finally:
+        stop(operator)
+        plane.kubectl("delete", "clusterrole,clusterrolebinding", account)

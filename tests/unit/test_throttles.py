@@ -444,6 +444,9 @@ async def test_who_was_never_polled_inherits_by_the_same_tenant_and_not_by_one_t
     second = throttles.register(all_of("b", "2"))
     throttles.claim(second, second.claim_to(ACD))
     assert throttles.contenders(first) == [second]
+    assert throttles.heir(first) is None  # while the first is there
+    first.body["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    throttles.claim(first, first.claim_to(ACD))
     assert throttles.heir(first) is second
     second.tenant_key = TenantKey(TenantKind.NAMESPACED, "default", "other")
     assert throttles.heir(first) is None

@@ -1,4 +1,4 @@
-"""Reading one custom resource, as a person's command does."""
+"""Reading custom resources, as a person's command does, and asking whether that is allowed."""
 
 import asyncio
 from datetime import timedelta
@@ -40,3 +40,20 @@ async def read_object(
         raise ObjectNotRead(f"the API server answered {error.status}") from None
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise ObjectNotRead(f"the API server can't be reached ({type(error).__name__})") from None
+
+
+async def may_list(api: ApiClient, *, group: str, version: str, plural: str, namespace: str | None) -> bool:
+    """Whether a kind may be listed, in a namespace or everywhere; so it is too if that can't be told now."""
+    objects = CustomObjectsApi(api)
+    kind: Any = {"group": group, "version": version, "plural": plural, "limit": 1}
+    try:
+        async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
+            if namespace is None:
+                await objects.list_cluster_custom_object(**kind)
+            else:
+                await objects.list_namespaced_custom_object(**kind, namespace=namespace)
+    except ApiException as error:
+        return bool(error.status != 403)
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+        return True
+    return True

@@ -18,15 +18,23 @@ from campaign_throttle.cxone.errors import CXoneTimeout, RateLimited
 
 
 class Priority(IntEnum):
-    """Who goes first: a pause is urgent, and nothing works without a token."""
+    """Who goes first: a pause, what a pause waits for, a token, the agents that all decisions need, the campaigns."""
 
     CHANGE = 0
-    TOKEN = 1
-    READ = 2
+    CHECK = 1
+    TOKEN = 2
+    COUNT = 3
+    READ = 4
 
 
 #: Requests that a tenant has under way at most. Each kind has places of its own: no pause queues behind 2,000 reads.
-PLACES: Final = {Priority.CHANGE: 4, Priority.TOKEN: 2, Priority.READ: 16}
+PLACES: Final = {
+    Priority.CHANGE: 16,
+    Priority.CHECK: 8,
+    Priority.TOKEN: 2,
+    Priority.COUNT: 4,
+    Priority.READ: 16,
+}
 #: Seconds by which a turn may be early: a timer's own error, and that of adding up small numbers.
 _TOLERATED = 1e-9
 _TOO_SMALL = (
@@ -42,7 +50,7 @@ class Turn:
 
 
 class Budget:
-    """The turns of one tenant: in order of arrival within a priority, and changes before tokens before reads.
+    """The turns of one tenant: in order of arrival within a priority, and by priority before that.
 
     In any span of t seconds there are at most ``burst + requests_per_second * t`` turns (the generic cell rate
     algorithm, ITU-T I.371). A turn that was not used doesn't count, unless others were taken after it. It may be shared

@@ -82,7 +82,7 @@ class CampaignsDialect:
         self, target: Target, deadline: float, *, anew: bool = False, urgent: bool = False
     ) -> Campaign:
         """The campaign as it is now, always; see the Protocol."""
-        return await self._campaign(target.campaign_id, deadline, Priority.CHANGE if urgent else Priority.READ)
+        return await self._campaign(target.campaign_id, deadline, Priority.CHECK if urgent else Priority.READ)
 
     async def set_state(
         self, target: Target, wanted: DialingState, deadline: float, *, skills: frozenset[int] = frozenset()
@@ -103,7 +103,7 @@ class CampaignsDialect:
                     raise
                 under_way = under_way or isinstance(error, CXoneUnreachable | CXoneGatewayError)
                 try:
-                    campaign = await self._campaign(campaign_id, deadline, Priority.CHANGE)
+                    campaign = await self._campaign(campaign_id, deadline, Priority.CHECK)
                 except CXoneError:
                     raise error from None  # the first failure is the one to tell of; its outcome stays unknown
                 if campaign.state is wanted:
@@ -144,6 +144,7 @@ class CampaignsDialect:
                 AGENTS_PATH,
                 deadline=deadline,
                 params={"state": state, "limit": PAGE_SIZE, "offset": offset},
+                priority=Priority.COUNT,
             )
             rows = read_agents(answer)
             if probing:

@@ -119,7 +119,10 @@ class Checks:
             await self._writers[entry.key.kind].write(
                 entry.key.namespace, entry.key.name, entry.uid, whole, timeout=STATUS_TIMEOUT
             )
-        except ObjectGone:
+        except ObjectGone:  # deleted while the watch was away
+            metadata = {"namespace": entry.key.namespace, "name": entry.key.name, "uid": entry.uid}
+            self._tenants.forget(entry.key.kind, {"metadata": metadata})
+            self._wake(entry.key)
             return True
         except StatusNotWritten as problem:
             logger.warning("%s: the status was not written: %s", entry.key, problem)

@@ -11,9 +11,10 @@ from campaign_throttle.tenants.access import Access
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one reading of the agents came to, and when it began."""
+    """What one reading of the agents came to; when it was asked for, and when it was there: times of the event loop."""
 
     started: float
+    ended: float
     found: Headcount | CXoneError
 
     @property

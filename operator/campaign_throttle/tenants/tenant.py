@@ -14,6 +14,7 @@ from campaign_throttle.cxone.errors import (
     CXoneError,
     CXoneTimeout,
     TenantNotFound,
+    TenantNotReady,
 )
 from campaign_throttle.cxone.flight import SingleFlight
 from campaign_throttle.cxone.protocol import Campaign, Dialect, DialingState, Headcount, Probe, Skill, Target
@@ -38,10 +39,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Reading:
-    """A reading of the agents, and when it began: a time of the event loop, which tells readings apart."""
+    """A reading of the agents; when it began, which tells readings apart, and when it was there.
+
+    Times of the event loop.
+    """
 
     headcount: Headcount
     started: float
+    ended: float
 
 
 class Tenant:
@@ -73,7 +78,10 @@ class Tenant:
     # Agents
 
     async def read_agents(self, agents: Agents, *, max_age: timedelta, deadline: float) -> Reading:
-        """The agents, by a reading that began at most ``max_age`` ago. One that failed is shared like any other.
+        """The agents, by a reading that is at most ``max_age`` old. One that failed is shared like any other.
+
+        The time that it waited for its turn doesn't count; but without any ``max_age`` it must have begun after this
+        call.
 
         Raises:
             CXoneError: the number of agents is unknown.
@@ -86,14 +94,14 @@ class Tenant:
                     connection = await self._connected(max_age)
                     source = connection.dialect.source(agents)
                     outcome = connection.outcomes.get(source)
-                    if outcome is not None and outcome.started >= oldest:
+                    if outcome is not None and _is_young(outcome, oldest, max_age):
                         break
                     await self._join(connection, source, deadline)
         except TimeoutError:
             raise CXoneTimeout(_NOT_COUNTED) from None
         if isinstance(outcome.found, CXoneError):
             raise outcome.found.with_traceback(None)
-        return Reading(outcome.found, outcome.started)
+        return Reading(outcome.found, outcome.started, outcome.ended)
 
     async def _join(self, connection: Connection, source: Hashable, deadline: float) -> None:
         """Wait for the reading under way; whoever waits keeps the connection from being closed."""
@@ -111,7 +119,7 @@ class Tenant:
             if isinstance(error, CredentialsRejected) and await self._look_again(connection):
                 return  # whoever waits asks the new connection
         before = connection.outcomes.get(source)
-        outcome = connection.outcomes[source] = Outcome(started, found)
+        outcome = connection.outcomes[source] = Outcome(started, asyncio.get_running_loop().time(), found)
         if before is None or _reason(outcome.error) != _reason(before.error):
             self.on_turn()
 
@@ -144,32 +152,53 @@ class Tenant:
         )
 
     async def set_state(
-        self, target: Target, wanted: DialingState, *, deadline: float, skills: frozenset[int] = frozenset()
+        self,
+        target: Target,
+        wanted: DialingState,
+        *,
+        deadline: float,
+        skills: frozenset[int] = frozenset(),
+        digest: str | None = None,
     ) -> tuple[Skill, ...]:
         """Pause or resume the campaign, or these skills of it. Raises a CXoneError, whose ``outcome_unknown`` matters.
+
+        Nothing is sent if the tenant of CXone is another one by now than that of the digest, which was decided upon.
 
         By the credentials that are known: a pause doesn't wait for the API server.
         """
         return await self._ask(
-            lambda dialect: dialect.set_state(target, wanted, deadline, skills=skills), timedelta.max, deadline
+            lambda dialect: dialect.set_state(target, wanted, deadline, skills=skills),
+            timedelta.max,
+            deadline,
+            digest=digest,
         )
 
     async def probe(self, *, max_age: timedelta, deadline: float) -> Probe:
         """Whether a token is granted and the API answers. Raises a CXoneError."""
         return await self._ask(lambda dialect: dialect.probe(deadline), max_age, deadline)
 
-    async def _ask(self, question: Callable[[Dialect], Awaitable[T]], max_age: timedelta, deadline: float) -> T:
+    async def _ask(
+        self,
+        question: Callable[[Dialect], Awaitable[T]],
+        max_age: timedelta,
+        deadline: float,
+        *,
+        digest: str | None = None,
+    ) -> T:
         try:
             async with asyncio.timeout_at(deadline):
                 connection = await self._connected(max_age)
         except TimeoutError:
             raise AccessUnknown("the tenant's Secret was not read in time") from None
+        _hold_to(connection, digest)
         try:
             return await self._use(connection, question)
         except CredentialsRejected:
             if not await self._look_again(connection):
                 raise
-        return await self._use(await self._connected(max_age), question)
+        connection = await self._connected(max_age)
+        _hold_to(connection, digest)
+        return await self._use(connection, question)
 
     # The connection
 
@@ -292,6 +321,15 @@ class Tenant:
             await connection.close()
         if self._closing:
             await asyncio.wait(set(self._closing))
+
+
+def _hold_to(connection: Connection, digest: str | None) -> None:
+    if digest is not None and connection.access.spec.digest != digest:
+        raise TenantNotReady("the tenant was declared anew meanwhile: nothing was sent")
+
+
+def _is_young(outcome: Outcome, oldest: float, max_age: timedelta) -> bool:
+    return (outcome.ended if max_age else outcome.started) >= oldest
 
 
 def _reason(error: CXoneError | None) -> str | None:

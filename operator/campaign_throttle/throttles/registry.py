@@ -116,6 +116,13 @@ class Throttles:
             return None
         return self._control.get(mine.place, NOBODY).rivals.get(mine.uid)
 
+    def share_a_tenant(self, throttle: Throttle, uid: str) -> bool:
+        """Whether two throttles are offered one and the same tenant, so that what one can do the other can."""
+        other = self.by_uid(uid)
+        if other is None or other.tenant_key != throttle.tenant_key:
+            return False
+        return throttle.tenant_key is None or other.namespace == throttle.namespace
+
     def contenders(self, throttle: Throttle) -> list[Throttle]:
         """The siblings that would control its campaign if it didn't, the oldest first."""
         found = [(other.claim, other) for other in self.siblings(throttle) if other.claim and other.claim.active]
@@ -128,11 +135,12 @@ class Throttles:
         """
 
         def is_able(other: Throttle) -> bool:
-            shares = other.tenant_key == throttle.tenant_key
-            offered = throttle.tenant_key is None or other.namespace == throttle.namespace
-            return (other.claim is not None and other.claim.counts) or (shares and offered and not throttle.lapsed)
+            shares = not throttle.lapsed and self.share_a_tenant(other, throttle.uid)
+            return shares or (other.claim is not None and other.claim.counts)
 
-        return next((other for other in self.contenders(throttle) if is_able(other)), None)
+        return next(
+            (other for other in self.contenders(throttle) if is_able(other) and self.rival(other) is None), None
+        )
 
     def stuck(self, now: float, *, longest_poll: timedelta) -> list[Throttle]:
         """The throttles without a poll for three intervals; a poll may take ``longest_poll`` at most."""

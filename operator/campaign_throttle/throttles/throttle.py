@@ -50,6 +50,7 @@ class Throttle:
     stretched: bool = False
     excused_until: float | None = None
     lapsed: bool = False
+    denied: bool = False
     warned: set[int] = field(default_factory=set)
     declared: "tuple[int, CampaignThrottleSpec | ValidationError] | None" = None
     adopted_from: "Throttle | None" = None
@@ -94,12 +95,12 @@ class Throttle:
             spec: CampaignThrottleSpec | None = self.spec(self.body)
         except ValidationError:
             spec = None
-        return Claim.of(self.body, spec, tenant, able=not self.lapsed)
+        return Claim.of(self.body, spec, tenant, able=not self.lapsed and not self.denied)
 
     @property
     def may_act(self) -> bool:
-        """Whether its claim to the campaign is one that counts."""
-        return self.claim is None or self.claim.counts
+        """Whether it would act, and can read the campaign; who was denied a change tries again all the same."""
+        return self.claim is None or (self.claim.active and not self.lapsed)
 
     @property
     def superseded(self) -> bool:
@@ -140,12 +141,14 @@ class Throttle:
         mine, stored = self.recall(), self.stored.status
         held = {skill.id for skill in mine.skills if skill.stopped_by is Owner.OPERATOR}
         kept = {skill.id for skill in stored.skills or () if skill.stopped_by is Owner.OPERATOR}
-        if (stored.paused_by, stored.intent) == (mine.paused_by, mine.intent) and held <= kept:
+        same = (stored.paused_by, stored.intent) == (mine.paused_by, mine.intent)
+        if self.holds and same and held <= kept:
             self.adopted_from.let_go()
             self.adopted_from = None
 
     def let_go(self) -> None:
         """A sibling holds it now, or knows better."""
+        self.adopted_from = None
         self.memory = replace(
             self.recall(), paused_by=None, intent=None, manual_resume=None, last_state=None, skills=()
         )

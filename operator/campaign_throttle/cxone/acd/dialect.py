@@ -54,7 +54,7 @@ class AcdDialect:
         """
 
         async def read(skill_id: int) -> Skill:
-            return (await self._roster.skill(skill_id, deadline, priority=Priority.CHANGE)).skill
+            return (await self._roster.skill(skill_id, deadline, priority=Priority.CHECK)).skill
 
         return await change_skills(
             self._session,
@@ -89,13 +89,17 @@ class AcdDialect:
     async def _activity(self, deadline: float) -> Reading:
         async def ask(skip: int, top: int) -> Answer:
             params = activity.PARAMETERS | {"skip": skip, "top": top}
-            return await self._session.read(SKILLS_ACTIVITY, ACTIVITY_PATH, deadline=deadline, params=params)
+            return await self._session.read(
+                SKILLS_ACTIVITY, ACTIVITY_PATH, deadline=deadline, params=params, priority=Priority.COUNT
+            )
 
         return await read_all(ask, activity.NAME, activity.WHAT, activity.skill_of)
 
     async def _states(self, deadline: float) -> Reading:
         async def ask(skip: int, top: int) -> Answer:
             params = states.PARAMETERS | {"skip": skip, "top": top}
-            return await self._session.read(AGENTS_STATES, STATES_PATH, deadline=deadline, params=params)
+            return await self._session.read(
+                AGENTS_STATES, STATES_PATH, deadline=deadline, params=params, priority=Priority.COUNT
+            )
 
         return await read_all(ask, states.NAME, states.WHAT, states.agent_of)

@@ -76,7 +76,7 @@ class Roster:
             )
         kept = self._kept.get(target)
         if kept is not None and not anew and _now() < kept.until:
-            priority = Priority.CHANGE if urgent else Priority.READ
+            priority = Priority.CHECK if urgent else Priority.READ
             skills = await self._skills(kept.names, target.campaign_id, deadline, priority)
             if not any(skill.hindrance for skill in skills):
                 return describe(kept.facts, skills, kept.left_out, kept.scheduled)
