@@ -17,6 +17,7 @@ from campaign_throttle.engine import Engine
 from campaign_throttle.events import Event
 from campaign_throttle.observability.metrics import Metrics
 from campaign_throttle.reconcile import Reconciler
+from campaign_throttle.release import release
 from campaign_throttle.reporting import Reporter
 from campaign_throttle.resources import RECONCILE_ANNOTATION
 from campaign_throttle.resources.throttle import TenantKind
@@ -713,3 +714,67 @@ async def test_an_object_whose_end_a_write_found_out_leaves_no_user_of_its_tenan
     await found.notice("DELETED", body)
     assert found.tenants.users(ACME) == frozenset()
     assert len(found.throttles) == 0
+
+
+# Who may act
+
+
+async def test_who_loses_the_right_to_the_campaign_while_the_intent_is_written_sends_nothing(work):
+    """As when its tenant is declared anew, or suspended, or not offered any more."""
+    body = work.server.body(creationTimestamp="2026-01-01T00:00:00Z")
+    work.throttle.body = body
+
+    async def lose(status):
+        if "intent" in status:
+            work.throttle.lapsed = True
+
+    work.throttle.claim = work.throttle.claim_to(work.reconciler.tenants.default.spec)
+    work.agents(2)
+    work.server.on_write = lose
+    await work.poll(body)
+    assert work.campaign == "RUNNING"
+    assert work.server.status.get("pausedBy") is None
+    assert "intent" not in work.server.status
+
+
+async def test_who_is_denied_a_change_keeps_nobody_else_from_it_until_it_is_allowed(work):
+    work.throttle.body = work.server.body(creationTimestamp="2026-01-01T00:00:00Z")
+    spec = work.reconciler.tenants.default.spec
+    work.agents(2)
+    fault = work.at.fault(kind="status", code=403, path="campaign-write")
+    await work.poll()
+    assert not work.throttle.claim_to(spec).counts
+    work.at.sim.faults.remove(fault.id)
+    await work.poll()
+    assert work.campaign == "PAUSED"
+    assert work.throttle.claim_to(spec).counts
+
+
+@pytest.mark.parametrize(("path", "proven"), [("campaign-read", False), ("agents", False), (None, True)])
+async def test_only_who_can_read_all_that_a_decision_needs_has_a_claim(work, path, proven):
+    told = []
+
+    async def prove(throttle):
+        told.append(throttle)
+
+    if path is not None:
+        work.at.fault(kind="status", code=403, path=path)
+    await work.reconciler.poll(work.throttle, work.server.body(), None, work.events.append, prove)
+    assert bool(told) is proven
+
+
+async def test_a_release_is_given_up_where_nothing_may_be_done_at_the_tenant(work):
+    work.server.spec["deletionPolicy"] = "Resume"
+    work.agents(2)
+    await work.poll()
+    memory, event = await release(
+        work.server.body(),
+        work.throttle.recall(),
+        work.tenant,
+        work.wall.now(),
+        hindrance="its tenant is suspended",
+    )
+    assert event.reason == "ResumeAbandoned"
+    assert "its tenant is suspended" in event.message
+    assert memory.holds
+    assert work.campaign == "PAUSED"

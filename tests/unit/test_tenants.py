@@ -445,3 +445,15 @@ async def test_a_tenant_shows_no_secret(changing):
     await campaign(changing)
     connection = changing.tenant._connection
     assert SECRET not in repr(vars(changing.tenant)) + repr(connection) + repr(connection.access)
+
+
+async def test_nothing_is_changed_at_another_tenant_than_the_one_that_was_decided_about(changing):
+    await campaign(changing)
+    before = len(changing.requests())
+    with pytest.raises(TenantNotReady, match="nothing was sent") as caught:
+        await changing.tenant.set_state(CMP, DialingState.PAUSED, deadline=changing.deadline(), digest="another")
+    assert not caught.value.outcome_unknown
+    assert len(changing.requests()) == before
+    digest = changing.source.access.spec.digest
+    await changing.tenant.set_state(CMP, DialingState.PAUSED, deadline=changing.deadline(), digest=digest)
+    assert (await campaign(changing)).state is DialingState.PAUSED
