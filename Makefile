@@ -36,7 +36,7 @@ playground: control-plane ## The same parts as the demo, left running until Ctrl
 WORKERS ?= 3
 
 .PHONY: test
-test: control-plane ## Run all tests (under 10 minutes, once the control plane is built)
+test: control-plane ## Run all tests (about 12 minutes on two cores, once the control plane is built)
 	@$(BIN)/python -m pytest -v -n $(WORKERS) --dist loadfile
 
 .PHONY: bench
