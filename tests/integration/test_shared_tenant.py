@@ -73,8 +73,11 @@ def test_what_many_throttles_cost_their_tenant(
         )
     for simulator in simulators.values():
         wait_for(lambda s=simulator: len(polls_of(s)) == THROTTLES, "all throttles to be polled", pause=0.5)
-    stretched = namespace.wait_for_status("limited-0", lambda status: "effectiveInterval" in status, "the stretch")
-    effective = float(stretched["effectiveInterval"].removesuffix("s"))
+    # 40 polls a second don't fit into 20, once all of them are known.
+    stretched = namespace.wait_for_status(
+        "limited-0", lambda status: seconds_of(status.get("effectiveInterval")) > 2 * INTERVAL, "the stretch"
+    )
+    effective = seconds_of(stretched["effectiveInterval"])
     # What begins all at once comes into step within two intervals.
     began, long = time.time() + 2 * effective, 5 * effective
     wait_for(lambda: time.time() > began + max(WINDOW, long), "minutes of polls", seconds=WINDOW * 10, pause=1.0)
@@ -103,7 +106,6 @@ def test_what_many_throttles_cost_their_tenant(
     assert ten <= 11 * RATE + BURST
     assert len(polled) == THROTTLES
     assert least >= most / 2
-    assert effective > INTERVAL
 
 
 def test_a_path_that_is_limited_is_left_alone_by_all_and_the_other_tenant_goes_on(
@@ -158,6 +160,11 @@ def test_all_campaigns_of_a_slow_tenant_are_paused_in_one_go(
     print(f"{THROTTLES} campaigns paused within {writes[-1]['time'] - writes[0]['time']:.1f} s")
     assert Counter(request["campaign"] for request in writes).most_common(1)[0][1] == 1
     assert not [event for event in namespace.events() if event["reason"] == "ActionFailed"]
+
+
+def seconds_of(duration: str | None) -> float:
+    """The seconds of an interval that the status gives; 0 if it gives none."""
+    return float((duration or "0s").removesuffix("s"))
 
 
 def polls_of(simulator: Simulator) -> set[str]:
