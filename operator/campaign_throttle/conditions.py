@@ -1,61 +1,36 @@
 """The conditions of a throttle: what an outcome means to kstatus, Flux, Argo CD and people."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
 
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.outcome import Outcome
 from campaign_throttle.resources.behaviour import FallbackAction
-from campaign_throttle.resources.condition import MESSAGE_LENGTH, Condition
+from campaign_throttle.resources.condition import Condition, Verdict, find
 from campaign_throttle.resources.throttle import CampaignState, Mode, Owner
 from campaign_throttle.resources.throttle_status import CampaignThrottleStatus
-
-ConditionStatus = Literal["True", "False", "Unknown"]
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """A condition before it meets the one of the previous status."""
-
-    type: str
-    status: ConditionStatus
-    reason: str
-    message: str
 
 
 def conditions(previous: CampaignThrottleStatus, outcome: Outcome) -> list[Condition]:
     """All conditions, in their order: Ready, Reconciling or Stalled, the rest. Pure."""
-    before = {condition.type: condition for condition in previous.conditions or ()}
-    ready = _ready(before.get("Ready"), outcome)
+    ready = _ready(find(previous.conditions, "Ready"), outcome)
     verdicts = [ready, *_progress(ready, outcome)]
     verdicts += [
-        _agents_observed(before.get("AgentsObserved"), outcome),
+        _agents_observed(find(previous.conditions, "AgentsObserved"), outcome),
         _campaign_synced(outcome),
         _throttled(outcome),
         _fallback_active(outcome),
     ]
-    return [_condition(before.get(verdict.type), verdict, outcome) for verdict in verdicts]
+    return [
+        verdict.after(previous.conditions, generation=outcome.generation, now=outcome.now) for verdict in verdicts
+    ]
 
 
-def _condition(before: Condition | None, verdict: _Verdict, outcome: Outcome) -> Condition:
-    unchanged = before is not None and before.status == verdict.status
-    return Condition(
-        type=verdict.type,
-        status=verdict.status,
-        reason=verdict.reason,
-        message=verdict.message[:MESSAGE_LENGTH],
-        observed_generation=outcome.generation,
-        last_transition_time=before.last_transition_time if before is not None and unchanged else outcome.now,
-    )
-
-
-def _ready(before: Condition | None, outcome: Outcome) -> _Verdict:
+def _ready(before: Condition | None, outcome: Outcome) -> Verdict:
     if outcome.refusal is not None:
-        return _Verdict("Ready", "False", outcome.refusal.reason, outcome.refusal.message)
+        return Verdict("Ready", "False", outcome.refusal.reason, outcome.refusal.message)
     assert outcome.spec is not None
     if outcome.suspended_by is not None:
-        return _Verdict(
+        return Verdict(
             "Ready", "True", "Suspended", f"{outcome.suspended_by}: CXone is neither polled nor acted upon"
         )
     memory = outcome.decision.memory
@@ -70,23 +45,23 @@ def _ready(before: Condition | None, outcome: Outcome) -> _Verdict:
 
 def _not_ready(
     before: Condition | None, outcome: Outcome, error: CXoneError, reason: str, failures: int
-) -> _Verdict:
+) -> Verdict:
     """False at once for what only a person can mend; what may pass leaves Ready as it was for a while."""
     of_this_spec = before if before is not None and before.observed_generation == outcome.generation else None
     lasting = outcome.is_stalled(error) or failures >= outcome.failure_threshold
     if of_this_spec is not None and not lasting and of_this_spec.status == "True":
         if of_this_spec.reason != "Suspended":
-            return _Verdict("Ready", "True", of_this_spec.reason, of_this_spec.message)
+            return Verdict("Ready", "True", of_this_spec.reason, of_this_spec.message)
         of_this_spec = None
     known = lasting or (of_this_spec is not None and of_this_spec.status == "False")
-    return _Verdict("Ready", "False" if known else "Unknown", reason, str(error))
+    return Verdict("Ready", "False" if known else "Unknown", reason, str(error))
 
 
-def _ready_and_fresh(outcome: Outcome) -> _Verdict:
+def _ready_and_fresh(outcome: Outcome) -> Verdict:
     assert outcome.spec is not None
     spec, decision = outcome.spec, outcome.decision
     if decision.reason == "NotControllable":
-        return _Verdict(
+        return Verdict(
             "Ready",
             "True",
             "NotControllable",
@@ -98,7 +73,7 @@ def _ready_and_fresh(outcome: Outcome) -> _Verdict:
         seen = "outside its calling hours"
     else:
         seen = f"with {outcome.agents} agents available"
-    return _Verdict(
+    return Verdict(
         "Ready",
         "True",
         "Observing" if observing else "OutsideSchedule" if decision.reason == "OutsideSchedule" else "Controlling",
@@ -145,47 +120,47 @@ def _explanation(outcome: Outcome) -> str:
     return f"paused when fewer than {spec.pause_threshold} are available"
 
 
-def _progress(ready: _Verdict, outcome: Outcome) -> Iterator[_Verdict]:
+def _progress(ready: Verdict, outcome: Outcome) -> Iterator[Verdict]:
     """Reconciling or Stalled (kstatus): present only while true, and never both."""
     error = outcome.error or outcome.action_error
     if outcome.refusal is not None or (error is not None and outcome.is_stalled(error)):
-        yield _Verdict("Stalled", "True", ready.reason, ready.message)
+        yield Verdict("Stalled", "True", ready.reason, ready.message)
     elif error is not None and ready.status != "True":
-        yield _Verdict("Reconciling", "True", "ProgressingWithRetry", str(error))
+        yield Verdict("Reconciling", "True", "ProgressingWithRetry", str(error))
 
 
-def _agents_observed(before: Condition | None, outcome: Outcome) -> _Verdict:
+def _agents_observed(before: Condition | None, outcome: Outcome) -> Verdict:
     if outcome.agents is not None:
-        return _Verdict("AgentsObserved", "True", "AgentsCounted", "every page of agents was read")
+        return Verdict("AgentsObserved", "True", "AgentsCounted", "every page of agents was read")
     if outcome.agents_error is not None:
-        return _Verdict("AgentsObserved", "False", outcome.agents_error.reason, str(outcome.agents_error))
+        return Verdict("AgentsObserved", "False", outcome.agents_error.reason, str(outcome.agents_error))
     if before is not None:
-        return _Verdict("AgentsObserved", before.status, before.reason, before.message)
-    return _Verdict("AgentsObserved", "Unknown", "NotPolled", "CXone was not polled yet")
+        return Verdict("AgentsObserved", before.status, before.reason, before.message)
+    return Verdict("AgentsObserved", "Unknown", "NotPolled", "CXone was not polled yet")
 
 
-def _campaign_synced(outcome: Outcome) -> _Verdict:
+def _campaign_synced(outcome: Outcome) -> Verdict:
     desired = outcome.decision.desired
     if desired is None:
-        return _Verdict(
+        return Verdict(
             "CampaignSynced",
             "True",
             outcome.refusal.reason if outcome.refusal else outcome.decision.reason,
             "the policy has no opinion: the campaign is left as it is",
         )
     if outcome.action_error is not None:
-        return _Verdict("CampaignSynced", "False", "ActionFailed", str(outcome.action_error))
+        return Verdict("CampaignSynced", "False", "ActionFailed", str(outcome.action_error))
     if desired is outcome.state:
-        return _Verdict("CampaignSynced", "True", "InDesiredState", f"the campaign is {desired.value} as desired")
+        return Verdict("CampaignSynced", "True", "InDesiredState", f"the campaign is {desired.value} as desired")
     if outcome.state is CampaignState.PAUSING and desired is CampaignState.PAUSED:
-        return _Verdict(
+        return Verdict(
             "CampaignSynced",
             "False",
             outcome.decision.draining or "Draining",
             "no new calls are made; skills run until their agents have ended the present ones",
         )
     observing = outcome.spec is not None and outcome.spec.mode is Mode.OBSERVE
-    return _Verdict(
+    return Verdict(
         "CampaignSynced",
         "False",
         "Observing" if observing else outcome.decision.reason,
@@ -193,21 +168,21 @@ def _campaign_synced(outcome: Outcome) -> _Verdict:
     )
 
 
-def _throttled(outcome: Outcome) -> _Verdict:
+def _throttled(outcome: Outcome) -> Verdict:
     if outcome.decision.memory.paused_by is Owner.OPERATOR:
-        return _Verdict("Throttled", "True", "PausedByOperator", "the operator holds the campaign paused")
-    return _Verdict("Throttled", "False", "NotPausedByOperator", "the operator does not hold the campaign paused")
+        return Verdict("Throttled", "True", "PausedByOperator", "the operator holds the campaign paused")
+    return Verdict("Throttled", "False", "NotPausedByOperator", "the operator does not hold the campaign paused")
 
 
-def _fallback_active(outcome: Outcome) -> _Verdict:
+def _fallback_active(outcome: Outcome) -> Verdict:
     threshold = outcome.failure_threshold
     if outcome.polled and outcome.error is not None and outcome.decision.fallback:
         pause = outcome.spec is not None and outcome.spec.fallback.action is FallbackAction.PAUSE
-        return _Verdict(
+        return Verdict(
             "FallbackActive",
             "True",
             outcome.error.reason,
             f"at least {threshold} polls in a row failed: the campaign is "
             + ("paused, as far as it can be" if pause else "held as it is"),
         )
-    return _Verdict("FallbackActive", "False", "Polling", f"fewer than {threshold} polls in a row failed")
+    return Verdict("FallbackActive", "False", "Polling", f"fewer than {threshold} polls in a row failed")

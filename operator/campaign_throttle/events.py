@@ -8,7 +8,7 @@ from typing import Literal
 from campaign_throttle.outcome import Outcome
 from campaign_throttle.policy import Memory
 from campaign_throttle.resources.behaviour import ManualOverride
-from campaign_throttle.resources.condition import MESSAGE_LENGTH, Condition
+from campaign_throttle.resources.condition import MESSAGE_LENGTH, Condition, find
 from campaign_throttle.resources.throttle import Action, CampaignThrottleSpec
 from campaign_throttle.resources.throttle_status import CampaignThrottleStatus, Transition
 
@@ -158,4 +158,4 @@ def _polls(previous: CampaignThrottleStatus, current: CampaignThrottleStatus, ou
 
 
 def _ready(status: CampaignThrottleStatus) -> Condition | None:
-    return next((found for found in status.conditions or () if found.type == "Ready"), None)
+    return find(status.conditions, "Ready")

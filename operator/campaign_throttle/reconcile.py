@@ -16,6 +16,7 @@ from campaign_throttle.observing import Seen, nothing, observe
 from campaign_throttle.outcome import Outcome, Refusal
 from campaign_throttle.policy import Decision, Memory
 from campaign_throttle.reporting import Post, Reporter
+from campaign_throttle.resources.condition import find
 from campaign_throttle.resources.fields import first_problem
 from campaign_throttle.resources.misfit import misfit
 from campaign_throttle.resources.tenant import CXoneTenantSpec
@@ -141,7 +142,8 @@ class Reconciler:
             throttle.denied = False
         if generation != (handled[0] if handled else previous.observed_generation) or (
             handled is None
-            and not _is_stalled(previous)  # for how long it has waited before a restart isn't known
+            and find(previous.conditions, "Stalled")
+            is None  # for how long it has waited before a restart isn't known
         ):
             throttle.changed = now
         throttle.handled = (generation, request)
@@ -243,10 +245,6 @@ class Reconciler:
     def _now(self) -> datetime:
         """The time in whole seconds, as Kubernetes keeps it: a status read back must equal the one written."""
         return self.now().replace(microsecond=0)
-
-
-def _is_stalled(status: CampaignThrottleStatus) -> bool:
-    return any(condition.type == "Stalled" for condition in status.conditions or ())
 
 
 def _with_seen(outcome: Outcome, seen: Seen) -> Outcome:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from campaign_throttle.cluster.statuses import ObjectGone, StatusNotWritten, StatusWriter
 from campaign_throttle.cxone.errors import CXoneError
+from campaign_throttle.resources.condition import find
 from campaign_throttle.resources.throttle import TenantKind
 from campaign_throttle.tenants.entries import Entry, Finding, TenantKey
 from campaign_throttle.tenants.registry import Tenants
@@ -173,5 +174,5 @@ async def _ask(entry: Entry, now: float) -> Finding:
 
 
 def _is_ready(entry: Entry) -> bool:
-    conditions = (entry.reported.conditions if entry.reported else None) or ()
-    return any(condition.type == "Ready" and condition.status == "True" for condition in conditions)
+    ready = find(entry.reported.conditions if entry.reported else None, "Ready")
+    return ready is not None and ready.status == "True"

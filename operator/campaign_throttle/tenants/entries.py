@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.cxone.protocol import Probe
+from campaign_throttle.resources.condition import find
 from campaign_throttle.resources.fields import first_problem
 from campaign_throttle.resources.tenant import (
     AllowedNamespaces,
@@ -92,8 +93,7 @@ def read_spec(kind: TenantKind, body: Mapping[str, Any]) -> tuple[CXoneTenantSpe
 
 def was_stalled(status: TenantStatus, generation: int) -> bool:
     """Whether the operator had given up waiting before it was restarted."""
-    stalled = any(condition.type == "Stalled" for condition in status.conditions or ())
-    return stalled and status.observed_generation == generation
+    return find(status.conditions, "Stalled") is not None and status.observed_generation == generation
 
 
 def read_status(body: Mapping[str, Any]) -> TenantStatus:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from campaign_throttle.cxone.errors import CXoneError
 from campaign_throttle.cxone.protocol import Probe
-from campaign_throttle.resources.condition import MESSAGE_LENGTH, Condition
+from campaign_throttle.resources.condition import Condition, Verdict, find
 from campaign_throttle.resources.tenant import TenantStatus
 
 #: What may pass turns Ready False after so many looks in a row.
@@ -54,52 +53,37 @@ def _scopes(probe: Probe) -> list[str] | None:
 
 
 def _conditions(previous: TenantStatus, look: Look) -> list[Condition]:
-    before = {condition.type: condition for condition in previous.conditions or ()}
-    status, reason, message = _ready(before.get("Ready"), look)
-    found = [_condition(before, look, "Ready", (status, reason, message))]
+    ready = _ready(find(previous.conditions, "Ready"), look)
+    verdicts = [ready]
     if _is_stalled(look):
-        found.append(_condition(before, look, "Stalled", ("True", reason, message)))
-    elif look.error is not None and status != "True":
-        found.append(_condition(before, look, "Reconciling", ("True", "ProgressingWithRetry", message)))
-    return found
+        verdicts.append(Verdict("Stalled", "True", ready.reason, ready.message))
+    elif look.error is not None and ready.status != "True":
+        verdicts.append(Verdict("Reconciling", "True", "ProgressingWithRetry", ready.message))
+    return [verdict.after(previous.conditions, generation=look.generation, now=look.now) for verdict in verdicts]
 
 
-def _ready(before: Condition | None, look: Look) -> tuple[Literal["True", "False", "Unknown"], str, str]:
+def _ready(before: Condition | None, look: Look) -> Verdict:
     if look.invalid is not None:
-        return "False", "InvalidSpec", look.invalid
+        return Verdict("Ready", "False", "InvalidSpec", look.invalid)
     if look.error is None:
         if look.probe is None:
-            return "True", "Suspended", "spec.suspend is true: CXone is not asked, and its throttles are suspended"
-        return "True", "Connected", "a token was granted, and the API answers"
+            return Verdict(
+                "Ready",
+                "True",
+                "Suspended",
+                "spec.suspend is true: CXone is not asked, and its throttles are suspended",
+            )
+        return Verdict("Ready", "True", "Connected", "a token was granted, and the API answers")
     error = look.error
     lasting = _is_stalled(look) or look.failures >= FAILURES
     known = before if before is not None and before.observed_generation == look.generation else None
     if known is not None and known.reason != "Suspended" and not lasting and known.status == "True":
-        return "True", known.reason, known.message
+        return Verdict("Ready", "True", known.reason, known.message)
     was_false = known is not None and known.status == "False"
-    return "False" if lasting or was_false else "Unknown", error.reason, str(error)
+    return Verdict("Ready", "False" if lasting or was_false else "Unknown", error.reason, str(error))
 
 
 def _is_stalled(look: Look) -> bool:
     if look.invalid is not None:
         return True
     return look.error is not None and look.error.permanent and not (look.settling and look.error.graced)
-
-
-def _condition(
-    before: dict[str, Condition],
-    look: Look,
-    type_: str,
-    verdict: tuple[Literal["True", "False", "Unknown"], str, str],
-) -> Condition:
-    status, reason, message = verdict
-    earlier = before.get(type_)
-    unchanged = earlier is not None and earlier.status == status
-    return Condition(
-        type=type_,
-        status=status,
-        reason=reason,
-        message=message[:MESSAGE_LENGTH],
-        observed_generation=look.generation,
-        last_transition_time=earlier.last_transition_time if earlier is not None and unchanged else look.now,
-    )

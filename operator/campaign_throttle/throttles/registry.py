@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from campaign_throttle.resources.condition import find
 from campaign_throttle.throttles.claims import NOBODY, Claim, Control
 from campaign_throttle.throttles.throttle import Throttle, read_status
 
@@ -156,6 +157,8 @@ class Throttles:
 def _was_able(body: Mapping[str, Any]) -> bool:
     """Whether an object's last poll could read the campaign, as far as its status tells."""
     status = read_status(body.get("status") or {})
-    stalled = next((found.reason for found in status.conditions or () if found.type == "Stalled"), None)
+    stalled = find(status.conditions, "Stalled")
     # The name stays when the campaign can't be read for a while.
-    return status.campaign_name is not None and stalled in (None, "CampaignConflict", "InvalidSpec")
+    return status.campaign_name is not None and (
+        stalled is None or stalled.reason in ("CampaignConflict", "InvalidSpec")
+    )
