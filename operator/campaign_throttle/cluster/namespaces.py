@@ -1,16 +1,16 @@
 """Namespaces: their labels, and which is the operator's own."""
 
-import asyncio
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
+from kubernetes.aio.client import ApiClient, CoreV1Api
 from kubernetes.aio.config import list_kube_config_contexts
 from kubernetes.aio.config.config_exception import ConfigException
+
+from campaign_throttle.cluster.answers import NotAnswered, answer
 
 READ_TIMEOUT = timedelta(seconds=5)
 _SERVICE_ACCOUNT_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -37,16 +37,11 @@ class NamespaceReader:
             NamespaceNotRead: refused, or not answered in time.
         """
         try:
-            async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
-                found: Any = await self._core.read_namespace(name)
-        except TimeoutError:
-            raise NamespaceNotRead("the API server did not answer in time") from None
-        except ApiException as error:
-            if error.status == 404:
+            found: Any = await answer(self._core.read_namespace(name), READ_TIMEOUT)
+        except NotAnswered as problem:
+            if problem.status == 404:
                 return {}
-            raise NamespaceNotRead(f"the API server answered {error.status}") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NamespaceNotRead(f"the API server can't be reached ({type(error).__name__})") from None
+            raise NamespaceNotRead(str(problem)) from None
         return dict(found.metadata.labels or {})
 
 

@@ -1,13 +1,13 @@
 """Reading Secrets: one at a time, by name, never listed and never watched (RBAC: ``get`` only)."""
 
-import asyncio
 import base64
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import aiohttp
-from kubernetes.aio.client import ApiClient, ApiException, CoreV1Api
+from kubernetes.aio.client import ApiClient, CoreV1Api
+
+from campaign_throttle.cluster.answers import NotAnswered, answer
 
 READ_TIMEOUT = timedelta(seconds=5)
 
@@ -33,22 +33,16 @@ class SecretReader:
             SecretNotRead: refused, or not answered in time.
         """
         try:
-            async with asyncio.timeout(READ_TIMEOUT.total_seconds()):
-                found: Any = await self._core.read_namespaced_secret(name, namespace)
-        except TimeoutError:
-            raise SecretNotRead("the API server did not answer in time") from None
-        except ApiException as error:
-            if error.status == 404:
+            found: Any = await answer(self._core.read_namespaced_secret(name, namespace), READ_TIMEOUT)
+        except NotAnswered as problem:
+            if problem.status == 404:
                 return None
-            if error.status == 403:
+            if problem.status == 403:
                 raise SecretNotRead(
                     f"the operator may not read Secrets of namespace {namespace}: "
                     "bind the ClusterRole campaign-throttle-secrets there"
                 ) from None
-            # Without the cause, whose text holds the answer's body.
-            raise SecretNotRead(f"the API server answered {error.status}") from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SecretNotRead(f"the API server can't be reached ({type(error).__name__})") from None
+            raise SecretNotRead(str(problem)) from None
         return decoded(found.data or {})
 
 
