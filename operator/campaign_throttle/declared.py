@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
 from campaign_throttle.cluster.connection import connect
 from campaign_throttle.cluster.namespaces import own_namespace
 from campaign_throttle.cluster.objects import ObjectNotRead, read_object
 from campaign_throttle.cluster.secrets import SecretReader, decoded
 from campaign_throttle.resources import GROUP, VERSION
-from campaign_throttle.resources.fields import first_problem
-from campaign_throttle.resources.tenant import PLURALS, ClusterCXoneTenantSpec, CXoneTenantSpec
+from campaign_throttle.resources.tenant import PLURALS, CXoneTenantSpec
 from campaign_throttle.resources.throttle import TenantKind
-from campaign_throttle.tenants import Access, SecretAccess
+from campaign_throttle.tenants import Access, SecretAccess, read_spec
 
 #: Where credentials of a tenant in a file are taken from, if the file has no Secret of them.
 VARIABLES = {
@@ -121,8 +119,7 @@ async def tenant_in_cluster(kind: TenantKind, name: str, namespace: str | None) 
 
 
 def _spec(kind: TenantKind, body: Mapping[str, Any]) -> CXoneTenantSpec:
-    model = ClusterCXoneTenantSpec if kind is TenantKind.CLUSTER else CXoneTenantSpec
-    try:
-        return model.model_validate(body.get("spec") or {})
-    except ValidationError as error:
-        raise TenantNotDeclared(f"{kind.value}: {first_problem(error)}") from None
+    spec, problem = read_spec(kind, body)
+    if spec is None:
+        raise TenantNotDeclared(f"{kind.value}: {problem}")
+    return spec

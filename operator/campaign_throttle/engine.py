@@ -66,8 +66,7 @@ class Engine:
 
     def _claim(self, throttle: Throttle) -> None:
         tenant = self.tenants.spec_of(throttle.tenant_key)
-        known = throttle.tenant_digest or (throttle.reported.tenant_digest if throttle.reported else None)
-        if tenant is not None and known is not None and tenant.digest != known:
+        if tenant is not None and not throttle.is_of(tenant):
             throttle.lapsed, throttle.denied = True, False  # what it could do at another tenant proves nothing
         self.throttles.claim(throttle, throttle.claim_to(tenant))
 
@@ -156,10 +155,9 @@ class Engine:
         tenant = self.tenants.spec_of(key)
         if tenant is None:
             return None  # deleted before: what is in memory of it will do
-        known = throttle.tenant_digest or (throttle.reported.tenant_digest if throttle.reported else None)
         if tenant.suspend:
             return "its tenant is suspended"
-        if known is not None and tenant.digest != known:
+        if not throttle.is_of(tenant):
             return "its tenant is another now"
         return None if self.tenants.offers(key, throttle.namespace) else "its tenant is not offered to it any more"
 
@@ -249,11 +247,8 @@ class Engine:
         finally:
             await self._end_poll(throttle)
             throttle.acting = False
-        could = throttle.may_act
         if not throttle.gone:
             self._claim(throttle)
-        if throttle.may_act and not could:
-            throttle.nudged.set()  # what it turned out to be able to do, it does at once
         throttle.due = _next_due(throttle, clock())
         if throttle.excused_until is not None and clock() < throttle.excused_until:
             throttle.due = min(throttle.due, throttle.excused_until)

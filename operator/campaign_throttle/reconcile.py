@@ -97,8 +97,7 @@ class Reconciler:
         if tenant_spec is not None and (problem := misfit(tenant_spec.api, spec)) is not None:
             return await self._refuse(throttle, previous, outcome, Refusal("InvalidSpec", problem), post)
         if rival is not None:
-            refusal = Refusal("CampaignConflict", _conflict(throttle, spec, rival))
-            return await self._refuse(throttle, previous, outcome, refusal, post)
+            return await self._refuse(throttle, previous, outcome, _conflict(throttle, spec, rival), post)
         if (suspended_by := _suspended_by(throttle, spec, tenant_spec)) is not None:
             decision = policy.suspended(throttle.recall())
             self._rest(throttle)
@@ -108,13 +107,13 @@ class Reconciler:
             return "suspended"
         if isinstance(tenant, CXoneError):
             self._rest(throttle)
-            outcome, seen = _with_seen(outcome, nothing(tenant)), nothing(tenant)
+            seen = nothing(tenant)
+            outcome = _with_seen(outcome, seen)
         else:
             outcome, seen = await self._read(throttle, outcome, spec, max_age, tenant)
             readable = seen.campaign is not None and not (seen.agents_error and seen.agents_error.permanent)
             if readable and prove is not None and (rival := await prove(throttle)) is not None:
-                refusal = Refusal("CampaignConflict", _conflict(throttle, spec, rival))
-                return await self._refuse(throttle, previous, outcome, refusal, post)
+                return await self._refuse(throttle, previous, outcome, _conflict(throttle, spec, rival), post)
         decision = policy.decide(spec, throttle.recall(), seen.observation, outcome.now)
         throttle.memory = decision.memory
         outcome = replace(outcome, decision=decision, state=decision.state)
@@ -176,7 +175,7 @@ class Reconciler:
 
         Returns the previous status, without what was read of another tenant.
         """
-        known = throttle.tenant_digest = throttle.tenant_digest or previous.tenant_digest
+        known = throttle.tenant_digest = throttle.known_digest
         if tenant is None or tenant.digest == known:
             return previous
         throttle.tenant_digest = tenant.digest
@@ -270,13 +269,14 @@ def _suspended_by(throttle: Throttle, spec: CampaignThrottleSpec, tenant: CXoneT
     return None
 
 
-def _conflict(throttle: Throttle, spec: CampaignThrottleSpec, rival: Claim) -> str:
+def _conflict(throttle: Throttle, spec: CampaignThrottleSpec, rival: Claim) -> Refusal:
     """Who controls the campaign; a name only of the same namespace, since others may not be for these eyes."""
     other = (
         f"CampaignThrottle {rival.name}" if rival.namespace == throttle.namespace else "an older CampaignThrottle"
     )
     where = "" if rival.namespace == throttle.namespace else " of another namespace"
-    return (
+    return Refusal(
+        "CampaignConflict",
         f"campaign {spec.campaign_id} is controlled by {other}{where}: delete one of the two; "
-        "this one takes over when the other is gone, suspended or set to Observe"
+        "this one takes over when the other is gone, suspended or set to Observe",
     )

@@ -8,7 +8,7 @@
 from campaign_throttle.tenants.access import Access, AccessSource, FixedAccess, SecretAccess
 from campaign_throttle.tenants.checks import Checks
 from campaign_throttle.tenants.connecting import connector
-from campaign_throttle.tenants.entries import TenantKey
+from campaign_throttle.tenants.entries import TenantKey, read_spec
 from campaign_throttle.tenants.registry import Default, Tenants
 from campaign_throttle.tenants.sharing import shared_age
 from campaign_throttle.tenants.tenant import Reading, Tenant
@@ -25,5 +25,6 @@ __all__ = [
     "TenantKey",
     "Tenants",
     "connector",
+    "read_spec",
     "shared_age",
 ]

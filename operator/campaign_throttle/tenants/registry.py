@@ -13,9 +13,7 @@ from campaign_throttle.cxone.errors import (
     TenantNotFound,
     TenantNotReady,
 )
-from campaign_throttle.resources.tenant import (
-    CXoneTenantSpec,
-)
+from campaign_throttle.resources.tenant import CXoneTenantSpec
 from campaign_throttle.resources.throttle import TenantKind
 from campaign_throttle.tenants.access import AccessSource, NoAccess
 from campaign_throttle.tenants.entries import Entry, TenantKey, read_spec, read_status, was_stalled

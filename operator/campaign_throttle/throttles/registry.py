@@ -7,7 +7,7 @@ from typing import Any
 
 from campaign_throttle.resources.condition import find
 from campaign_throttle.throttles.claims import NOBODY, Claim, Control
-from campaign_throttle.throttles.throttle import Throttle, read_status
+from campaign_throttle.throttles.throttle import Throttle
 
 
 class Throttles:
@@ -37,8 +37,9 @@ class Throttles:
                 name=metadata["name"],
                 uid=metadata["uid"],
                 created=asyncio.get_running_loop().time(),
-                lapsed=not _was_able(body),
             )
+            throttle.observe_status(body)
+            throttle.lapsed = not _was_able(throttle)
         throttle.body = body
         throttle.notice(body)
         return throttle
@@ -154,9 +155,10 @@ class Throttles:
         ]
 
 
-def _was_able(body: Mapping[str, Any]) -> bool:
-    """Whether an object's last poll could read the campaign, as far as its status tells."""
-    status = read_status(body.get("status") or {})
+def _was_able(throttle: Throttle) -> bool:
+    """Whether the last poll before the operator's start could read the campaign, as far as the status tells."""
+    status = throttle.reported
+    assert status is not None  # it was just looked at
     stalled = find(status.conditions, "Stalled")
     # The name stays when the campaign can't be read for a while.
     return status.campaign_name is not None and (

@@ -97,6 +97,15 @@ class Throttle:
             spec = None
         return Claim.of(self.body, spec, tenant, able=not self.lapsed and not self.denied)
 
+    def is_of(self, tenant: CXoneTenantSpec) -> bool:
+        """Whether what is remembered is of this tenant of CXone; so it is too if nothing was reported yet."""
+        return self.known_digest in (None, tenant.digest)
+
+    @property
+    def known_digest(self) -> str | None:
+        """Which tenant of CXone what is remembered is of; after a restart, what its status says."""
+        return self.tenant_digest or (self.reported.tenant_digest if self.reported else None)
+
     @property
     def may_act(self) -> bool:
         """Whether it would act, and can read the campaign; who was denied a change tries again all the same."""
@@ -167,7 +176,7 @@ class Throttle:
         if resource_version(body) > (self.stored.version if self.stored else self.version):
             self.stored = Stored.of(body)
         if self.reported is None:
-            self.reported = Stored.of(body).status
+            self.reported = (self.stored or Stored.of(body)).status
 
 
 @dataclass(frozen=True)
