@@ -1,13 +1,16 @@
 """Tenants of a test: their simulators, their resources, and what an operator that reaches them is told."""
 
+import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from control_plane import ControlPlane
 from integration.namespaces import conditions
 from integration.pace import FAST, PATIENCE, wait_for
-from stack import Simulator
+from integration.watching import stop
+from stack import Operator, Simulator
 from stack.simulator import ACCESS_KEY_ID, ACCESS_KEY_SECRET, CLIENT_ID, CLIENT_SECRET
 
 API_VERSION = "campaignthrottle.io/v1alpha1"
@@ -17,6 +20,19 @@ def reaching(*simulators: Simulator) -> dict[str, str]:
     """The settings of an operator that may speak to these simulators, and polls fast."""
     hosts = ",".join(simulator.host for simulator in simulators)
     return FAST | {"CAMPAIGN_THROTTLE_ALLOW_INSECURE_HOSTS": hosts}
+
+
+@contextlib.contextmanager
+def operating(
+    folder: Path, kubeconfig: Path, *arguments: str, reach: Iterable[Simulator], **environment: str
+) -> Iterator[Operator]:
+    """An operator without a default tenant, that may speak to some simulators; it may not meet a bug."""
+    settings = reaching(*reach) | environment
+    operator = Operator(folder, kubeconfig, None, *arguments, environment=settings)
+    try:
+        yield operator
+    finally:
+        stop(operator)
 
 
 def secret(name: str, **values: str) -> dict[str, Any]:

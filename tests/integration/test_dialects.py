@@ -9,8 +9,8 @@ import pytest
 from control_plane import ControlPlane
 from integration.namespaces import Namespace, conditions
 from integration.pace import wait_for
-from integration.tenancy import acd_tenant, apply, reaching, secret, tenant, wait_for_reason
-from integration.watching import patch, polls_again, stop, wait_for_state, when
+from integration.tenancy import acd_tenant, apply, operating, secret, tenant, wait_for_reason
+from integration.watching import patch, polls_again, wait_for_state, when
 from stack import Operator, Simulator
 
 #: What `campaignID` is on both tenants: of the ACD's it is a number.
@@ -46,9 +46,8 @@ def operator(
     tmp_path: Path, operator_kubeconfig: Path, campaigns: Simulator, acd: Simulator, namespace: Namespace
 ) -> Iterator[Operator]:
     """An operator that may speak to both."""
-    operator = Operator(tmp_path, operator_kubeconfig, None, environment=reaching(campaigns, acd))
-    yield operator
-    stop(operator)
+    with operating(tmp_path, operator_kubeconfig, reach=(campaigns, acd)) as operator:
+        yield operator
 
 
 @pytest.fixture

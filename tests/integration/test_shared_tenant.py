@@ -11,8 +11,8 @@ import pytest
 from control_plane import ControlPlane
 from integration.namespaces import Namespace
 from integration.pace import wait_for
-from integration.tenancy import apply, reaching, secret, tenant
-from integration.watching import apply_all, polls_again, stop
+from integration.tenancy import apply, operating, secret, tenant
+from integration.watching import apply_all, polls_again
 from stack import Operator, Simulator
 
 THROTTLES = 200
@@ -55,11 +55,10 @@ def operator(
         ],
         namespace.name,
     )
-    operator = Operator(tmp_path, operator_kubeconfig, None, environment=reaching(*simulators.values()))
-    yield operator
-    # While it runs: afterwards somebody would have to take 400 finalizers away.
-    plane.kubectl("delete", "campaignthrottles", "--all", "-n", namespace.name, timeout=300)
-    stop(operator)
+    with operating(tmp_path, operator_kubeconfig, reach=simulators.values()) as operator:
+        yield operator
+        # While it runs: afterwards somebody would have to take 400 finalizers away.
+        plane.kubectl("delete", "campaignthrottles", "--all", "-n", namespace.name, timeout=300)
 
 
 def test_what_many_throttles_cost_their_tenant(

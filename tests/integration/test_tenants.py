@@ -10,7 +10,7 @@ from control_plane import ControlPlane
 from integration.conftest import SYSTEM
 from integration.namespaces import Namespace, conditions, fresh_namespace
 from integration.pace import wait_for
-from integration.tenancy import apply, reaching, secret, tenant, tenant_status, wait_for_reason
+from integration.tenancy import apply, operating, reaching, secret, tenant, tenant_status, wait_for_reason
 from integration.watching import polls_again, stop, wait_for_state
 from stack import Operator, Simulator
 
@@ -55,14 +55,8 @@ def operator(
     tmp_path: Path, operator_kubeconfig: Path, simulators: dict[str, Simulator], teams: object
 ) -> Iterator[Operator]:
     """An operator without a default tenant."""
-    operator = Operator(
-        tmp_path,
-        operator_kubeconfig,
-        None,
-        environment=reaching(*simulators.values()) | {"POD_NAMESPACE": SYSTEM},
-    )
-    yield operator
-    stop(operator)
+    with operating(tmp_path, operator_kubeconfig, reach=simulators.values(), POD_NAMESPACE=SYSTEM) as operator:
+        yield operator
 
 
 def credentials(name: str, of: str) -> dict[str, object]:
@@ -175,21 +169,13 @@ def test_an_operator_of_one_namespace_needs_no_more_than_the_rights_of_the_base(
     for team in teams:
         apply(plane, [credentials("cxone", "first"), tenant("cxone", simulator)], team.name)
         team.apply("own", tenantRef={"name": "cxone"})
-    operator = Operator(
-        tmp_path,
-        operator_kubeconfig,
-        None,
-        *("--namespace", watched.name),
-        environment=reaching(simulator) | {"POD_NAMESPACE": SYSTEM},
-    )
-    try:
+    arguments = ("--namespace", watched.name)
+    with operating(tmp_path, operator_kubeconfig, *arguments, reach=[simulator], POD_NAMESPACE=SYSTEM):
         watched.wait_ready("own")
         wait_for_reason(plane, "cxonetenant", "cxone", "Connected", watched.name)
         simulator.set_agents(available=2)
         watched.wait_for_status("own", lambda status: status.get("pausedBy") == "Operator", "the pause")
         assert other.status("own")["observedGeneration"] == -1
-    finally:
-        stop(operator)
 
 
 def test_without_the_right_to_tenants_the_default_tenant_works_all_the_same(
